@@ -1,0 +1,241 @@
+/* The channel's life: born by client.c or server.c, served when something is
+ * due, released when its handles are closed and on_close has been called. */
+#include "channel.h"
+
+#include <string.h>
+
+#include "alloc.h"
+
+ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
+  ipc_channel_t* channel;
+
+  channel = ipc__calloc(&hub->settings.allocator, sizeof(*channel));
+  if (channel == NULL) return NULL;
+  channel->hub = hub;
+  ipc__hub_ref(hub);
+  return channel;
+}
+
+int ipc__channel_is_native(const ipc_channel_t* channel) {
+  return channel->hub->settings.framing == IPC_CHANNEL_FRAMING_NATIVE;
+}
+
+int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
+  channel->stream_state = IPC__STREAM_OPEN;
+  channel->read_ended = 0;
+  channel->write_off = 0;
+  return ipc__stream_open(channel->hub->loop, &channel->stream, handle,
+                          &channel->hub->settings.allocator,
+                          ipc__channel_on_written);
+}
+
+static void on_stream_closed(ipc__stream_t* stream) {
+  ipc_channel_t* channel = (ipc_channel_t*) stream;
+  ipc__hub_t* hub = channel->hub;
+
+  ipc__hub_enter(hub);
+  channel->stream_state = IPC__STREAM_NONE;
+  channel->write_busy = 0;
+  if (channel->state == IPC__CONNECTING) ipc__client_stream_closed(channel);
+  ipc__hub_due(hub, channel);
+  ipc__hub_leave(hub);
+}
+
+void ipc__channel_close_stream(ipc_channel_t* channel) {
+  if (channel->stream_state != IPC__STREAM_OPEN) return;
+  channel->stream_state = IPC__STREAM_CLOSING;
+  channel->is_reading = 0;
+  ipc__stream_close(&channel->stream, on_stream_closed);
+}
+
+/* ---- Changes of state --------------------------------------------------- */
+
+static void on_idle_deadline(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel =
+      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+  uint64_t idle = uv_now(channel->hub->loop) - channel->last_activity;
+  int timeout_ms = channel->hub->settings.idle_timeout_ms;
+
+  if (idle >= (uint64_t) timeout_ms) {
+    ipc__channel_broken(channel, UV_ETIMEDOUT);
+  } else {
+    ipc__hub_set_deadline(channel->hub, deadline, timeout_ms - (int) idle, 0,
+                          on_idle_deadline);
+  }
+}
+
+void ipc__channel_opened(ipc_channel_t* channel) {
+  channel->state = IPC__OPEN;
+  channel->last_activity = uv_now(channel->hub->loop);
+  ipc__hub_set_deadline(channel->hub, &channel->deadline,
+                        channel->hub->settings.idle_timeout_ms, 0,
+                        on_idle_deadline);
+  ipc__hub_due(channel->hub, channel);
+}
+
+static void become_dead(ipc_channel_t* channel, int status) {
+  channel->state = IPC__DEAD;
+  if (channel->error == 0) channel->error = status;
+  ipc__hub_clear_deadline(channel->hub, &channel->deadline);
+  ipc__hub_clear_deadline(channel->hub, &channel->retry);
+  ipc__channel_close_stream(channel);
+  ipc__hub_due(channel->hub, channel);
+}
+
+void ipc__channel_broken(ipc_channel_t* channel, int status) {
+  if (channel->state == IPC__CLOSING) {
+    ipc__channel_destroy(channel, status);
+  } else if (channel->state == IPC__OPEN) {
+    if (!channel->fin_received) {
+      channel->end_status = status;
+      channel->end_due = 1;
+    }
+    become_dead(channel, status);
+  }
+}
+
+void ipc__client_failed(ipc_channel_t* channel, int status) {
+  channel->connect_status = status;
+  become_dead(channel, status);
+  if (channel->close_due) ipc__channel_destroy(channel, status);
+}
+
+void ipc__channel_destroy(ipc_channel_t* channel, int status) {
+  if (channel->state == IPC__DESTROYING) return;
+  if (channel->connect_status == 0) channel->connect_status = UV_ECANCELED;
+  channel->state = IPC__DESTROYING;
+  channel->close_status = status;
+  ipc__hub_clear_deadline(channel->hub, &channel->deadline);
+  ipc__hub_clear_deadline(channel->hub, &channel->retry);
+  ipc__channel_close_stream(channel);
+  ipc__hub_due(channel->hub, channel);
+}
+
+int ipc_channel_disconnect(ipc_channel_t* channel) {
+  if (channel == NULL) return UV_EINVAL;
+  switch (channel->state) {
+    case IPC__CONNECTING:
+    case IPC__GREETING:
+      ipc__client_failed(channel, UV_ECANCELED);
+      return 0;
+    case IPC__OPEN:
+      channel->end_told = 1;
+      become_dead(channel, UV_ECANCELED);
+      return 0;
+    case IPC__CLOSING:
+      ipc__channel_destroy(channel, UV_ECANCELED);
+      return 0;
+    default:
+      return UV_EPIPE;
+  }
+}
+
+/* ---- What is due -------------------------------------------------------- */
+
+/* The stream ended in a state that isn't OPEN. */
+static void handle_early_end(ipc_channel_t* channel) {
+  if (!channel->read_ended) return;
+  if (channel->state == IPC__REFUSING) {
+    ipc__channel_destroy(channel, 0);
+  } else if (channel->state == IPC__GREETING && channel->is_server) {
+    ipc__server_handshake_failed(channel);
+  } else if (channel->state == IPC__GREETING) {
+    ipc__client_attempt_failed(channel, UV_ECONNREFUSED);
+  }
+}
+
+/* Tells that connecting has failed: on_connect, or on_end in its place. */
+static void tell_connect(ipc_channel_t* channel) {
+  ipc__client_t* client = channel->client;
+  int status = channel->connect_status;
+
+  if (client == NULL || channel->connect_told || status == 0) return;
+  channel->connect_told = 1;
+  channel->end_told = 1;
+  if (client->on_connect != NULL) {
+    client->on_connect(channel, status);
+  } else if (status != UV_ECANCELED && channel->hub->settings.on_end != NULL) {
+    channel->hub->settings.on_end(channel, status);
+  }
+}
+
+static void tell_end(ipc_channel_t* channel) {
+  if (!channel->end_due || channel->end_told) return;
+  if (channel->state != IPC__OPEN && channel->state != IPC__DEAD) return;
+  if (channel->state == IPC__OPEN && channel->is_paused) return;
+  channel->end_told = 1;
+  if (channel->hub->settings.on_end != NULL) {
+    channel->hub->settings.on_end(channel, channel->end_status);
+  }
+}
+
+static void tell_drain(ipc_channel_t* channel) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+
+  if (!channel->wants_drain || channel->error != 0) return;
+  if (channel->state >= IPC__CLOSING) return;
+  if (ipc__queue_bytes(&channel->queue) > settings->max_queue_bytes / 2) return;
+  channel->wants_drain = 0;
+  if (settings->on_drain != NULL) settings->on_drain(channel);
+}
+
+/* Raw: ends our direction once all is written. */
+static void shut_down(ipc_channel_t* channel) {
+  if (!channel->shutdown_due || channel->state != IPC__OPEN) return;
+  if (ipc__queue_bytes(&channel->queue) > 0) return;
+  channel->shutdown_due = 0;
+  if (channel->error == 0) ipc__stream_shutdown(&channel->stream);
+}
+
+/* A server without on_connection closes what has ended. */
+static void close_owned(ipc_channel_t* channel) {
+  if (!channel->is_owned) return;
+  if (channel->state == IPC__DEAD ||
+      (channel->state == IPC__OPEN && channel->end_told)) {
+    ipc_channel_close(channel);
+  }
+}
+
+static void release(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  ipc_close_result_t result;
+
+  if (channel->is_surfaced && hub->settings.on_close != NULL) {
+    result.unsent = channel->unsent;
+    result.unconfirmed = 0;
+    if (ipc__channel_is_native(channel) && channel->sent > channel->confirmed) {
+      result.unconfirmed = channel->sent - channel->confirmed;
+    }
+    result.status = channel->close_status;
+    if (result.status == 0 && result.unsent + result.unconfirmed > 0) {
+      result.status = UV_EPIPE;
+    }
+    hub->settings.on_close(channel, &result);
+  }
+  if (channel->server != NULL) ipc__server_forget(channel);
+  if (channel->client != NULL) ipc__client_release(channel);
+  ipc__channel_drop_partial(channel);
+  ipc__free(&hub->settings.allocator, channel);
+  ipc__hub_unref(hub);
+}
+
+void ipc__channel_serve(ipc_channel_t* channel) {
+  if (channel->state == IPC__CONNECTING) ipc__client_attempt(channel);
+  handle_early_end(channel);
+  tell_connect(channel);
+  if (channel->state == IPC__OPEN || channel->state == IPC__CLOSING) {
+    ipc__channel_deliver_partial(channel);
+  }
+  tell_end(channel);
+  close_owned(channel);
+  ipc__channel_write(channel);
+  ipc__channel_complete_sends(channel);
+  tell_drain(channel);
+  shut_down(channel);
+  ipc__channel_update_reading(channel);
+  if (channel->state == IPC__CLOSING) ipc__channel_check_closed(channel);
+  if (channel->state == IPC__DESTROYING &&
+      channel->stream_state == IPC__STREAM_NONE && !channel->is_due) {
+    release(channel);
+  }
+}

@@ -1,0 +1,136 @@
+/* The graceful end: what is queued goes first, then our FIN; the peer's FIN-ACK
+ * says how much it has taken. The wait is bounded by the close timeout. */
+#include "channel.h"
+
+/* Windows drops what the peer hasn't read when a pipe is closed, and nothing
+ * tells when it has: look this often. */
+#define UNREAD_POLL_MS 2
+
+static void on_close_deadline(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel =
+      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+
+  ipc__channel_destroy(channel, UV_ETIMEDOUT);
+}
+
+static void on_unread_poll(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel =
+      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, retry));
+
+  ipc__hub_due(channel->hub, channel);
+}
+
+/* Queues the end of our direction. */
+static int queue_end(ipc_channel_t* channel) {
+  int err = 0;
+
+  if (channel->fin_queued) return 0;
+  if (ipc__channel_is_native(channel)) {
+    err = ipc__channel_put_control(channel, IPC__WIRE_FIN, NULL, 0);
+  } else {
+    channel->shutdown_due = 1;
+  }
+  if (err != 0) return err;
+  channel->fin_queued = 1;
+  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+int ipc_channel_end(ipc_channel_t* channel) {
+  if (channel == NULL) return UV_EINVAL;
+  if (channel->state == IPC__CLOSING || channel->state == IPC__DEAD ||
+      channel->state == IPC__DESTROYING || channel->error != 0 ||
+      channel->close_due || channel->fin_queued) {
+    return UV_EPIPE;
+  }
+  if (!ipc__channel_is_native(channel) && !IPC__HAS_HALF_CLOSE) {
+    return UV_ENOTSUP;
+  }
+  return queue_end(channel);
+}
+
+void ipc__channel_begin_close(ipc_channel_t* channel) {
+  int err = 0;
+
+  channel->state = IPC__CLOSING;
+  ipc__hub_set_deadline(channel->hub, &channel->deadline,
+                        channel->hub->settings.close_timeout_ms, 1,
+                        on_close_deadline);
+  if (ipc__channel_is_native(channel)) err = queue_end(channel);
+  if (err != 0) ipc__channel_destroy(channel, err);
+  ipc__hub_due(channel->hub, channel);
+}
+
+/* Still connecting: what waits to be sent gets its chance, no longer than the
+ * close timeout. */
+static void close_when_sent(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  int timeout_ms = hub->settings.close_timeout_ms;
+  ipc__deadline_t* deadline = &channel->deadline;
+
+  channel->close_due = 1;
+  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
+  if (deadline->at <= uv_now(hub->loop) + (uint64_t) timeout_ms) return;
+  ipc__hub_set_deadline(hub, deadline, timeout_ms, 1, deadline->expired);
+}
+
+int ipc_channel_close(ipc_channel_t* channel) {
+  if (channel == NULL) return UV_EINVAL;
+  if (channel->close_due) return UV_EALREADY;
+  switch (channel->state) {
+    case IPC__CONNECTING:
+    case IPC__GREETING:
+      if (channel->queue.records.count > 0) {
+        close_when_sent(channel);
+      } else {
+        ipc__channel_destroy(channel, UV_ECANCELED);
+      }
+      return 0;
+    case IPC__OPEN:
+      ipc__channel_begin_close(channel);
+      return 0;
+    case IPC__DEAD:
+      ipc__channel_destroy(channel, channel->error);
+      return 0;
+    default:
+      return UV_EALREADY;
+  }
+}
+
+/* Whether the peer has taken, or never can take, what was sent. */
+static int is_settled(const ipc_channel_t* channel) {
+  if (channel->error != 0) {
+    /* What the peer wrote before it left may hold the FIN-ACK. */
+    return channel->read_ended || !ipc__channel_is_native(channel);
+  }
+  if (ipc__channel_is_native(channel)) {
+    if (channel->read_ended) return 1;
+    if (ipc__queue_bytes(&channel->queue) > 0) return 0;
+    return channel->fin_acked || channel->sent == 0;
+  }
+  return ipc__queue_bytes(&channel->queue) == 0;
+}
+
+void ipc__channel_check_closed(ipc_channel_t* channel) {
+  int status = channel->error;
+
+  if (!is_settled(channel)) {
+    if (channel->hub->settings.close_timeout_ms == 0) {
+      ipc__channel_destroy(channel, UV_ETIMEDOUT);
+    }
+    return;
+  }
+  if (!channel->read_ended && channel->error == 0 &&
+      ipc__stream_has_unread(&channel->stream)) {
+    ipc__hub_set_deadline(channel->hub, &channel->retry, UNREAD_POLL_MS, 1,
+                          on_unread_poll);
+    return;
+  }
+  if (channel->fin_acked && channel->confirmed >= channel->sent) {
+    status = 0;
+  } else if (channel->read_ended && ipc__channel_is_native(channel) &&
+             channel->sent > 0) {
+    status = UV_ECONNRESET;
+  }
+  ipc__channel_destroy(channel, status);
+}

@@ -1,0 +1,74 @@
+/* The hello of the native framing: what each side says first, and what follows
+ * from the other side's. */
+#include "channel.h"
+
+/* Something that isn't our framing, or not our version of it. */
+static ptrdiff_t reject(ipc_channel_t* channel, int status) {
+  if (channel->is_server) {
+    ipc__server_handshake_failed(channel);
+  } else {
+    channel->client->last_attempt = status;
+    ipc__client_failed(channel, status);
+  }
+  return -1;
+}
+
+static ptrdiff_t told_no(ipc_channel_t* channel, int verdict) {
+  switch (verdict) {
+    case IPC__VERDICT_BUSY:
+      ipc__client_attempt_failed(channel, UV_EBUSY);
+      return -1;
+    case IPC__VERDICT_DENIED:
+      return reject(channel, UV_EACCES);
+    case IPC__VERDICT_VERSION:
+      return reject(channel, UV_EPROTONOSUPPORT);
+    default:
+      return reject(channel, UV_ECONNREFUSED);
+  }
+}
+
+/* The server has taken the connection: what was written ahead is sent for good,
+ * and the rest may follow. */
+static ptrdiff_t told_yes(ipc_channel_t* channel) {
+  size_t early = channel->early;
+
+  if (channel->largest_early > channel->peer_max_bytes) {
+    return reject(channel, UV_EMSGSIZE);
+  }
+  channel->early = 0;
+  ipc__channel_opened(channel);
+  ipc__queue_release(channel->hub, &channel->queue, early);
+  channel->connect_told = 1;
+  if (channel->client->on_connect != NULL) {
+    channel->client->on_connect(channel, 0);
+  }
+  if (channel->close_due && channel->state == IPC__OPEN) {
+    ipc__channel_begin_close(channel);
+  }
+  return IPC__WIRE_HELLO_BYTES;
+}
+
+ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
+                             const uint8_t* data,
+                             size_t size) {
+  ipc__hello_t hello;
+
+  if (!ipc__wire_may_be_hello(data, size)) return reject(channel, UV_EPROTO);
+  if (size < IPC__WIRE_HELLO_BYTES) return 0;
+  ipc__wire_get_hello(data, &hello);
+  if (hello.version != IPC__WIRE_VERSION) {
+    if (!channel->is_server) return reject(channel, UV_EPROTONOSUPPORT);
+    ipc__server_refuse(channel, IPC__VERDICT_VERSION);
+    return -1;
+  }
+  if (hello.max_message_bytes == 0) return reject(channel, UV_EPROTO);
+  channel->peer_max_bytes = hello.max_message_bytes;
+  if (channel->is_server) {
+    ipc__server_greeted(channel);
+    return IPC__WIRE_HELLO_BYTES;
+  }
+  if (hello.verdict != IPC__VERDICT_ACCEPTED) {
+    return told_no(channel, hello.verdict);
+  }
+  return told_yes(channel);
+}

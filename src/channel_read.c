@@ -1,0 +1,389 @@
+/* Receiving: bytes arrive in the hub's buffer and whole messages are handed out
+ * in place. A frame that is cut is kept until the rest has come; a large one is
+ * read straight into memory of its own, which grows with what has arrived. */
+#include <string.h>
+
+#include "alloc.h"
+#include "channel.h"
+
+/* From this size on a frame gets memory of its own. */
+#define LARGE_FRAME ((size_t) 32 << 10)
+
+/* No more memory than has arrived and this. */
+#define GROW_BYTES ((size_t) 64 << 10)
+
+static int is_large(const ipc_channel_t* channel) {
+  return channel->partial_want >= LARGE_FRAME;
+}
+
+/* ---- What is kept ------------------------------------------------------- */
+
+void ipc__channel_drop_partial(ipc_channel_t* channel) {
+  ipc__hub_give(channel->hub, channel->partial, channel->partial_memory);
+  channel->partial = NULL;
+  channel->partial_size = 0;
+  channel->partial_memory = 0;
+  channel->partial_want = 0;
+}
+
+/* Room for what has arrived, `size` bytes, and more of the frame, but never for
+ * more than has arrived and GROW_BYTES; except that memory which an earlier
+ * message left behind serves the whole frame at once. */
+static int reserve_partial(ipc_channel_t* channel, size_t size) {
+  ipc__hub_t* hub = channel->hub;
+  size_t capacity = size;
+  size_t memory;
+  uint8_t* grown;
+
+  if (is_large(channel)) {
+    capacity = channel->partial_want;
+    if (capacity > size + GROW_BYTES) capacity = size + GROW_BYTES;
+  }
+  if (channel->partial_memory > size || channel->partial_memory >= capacity) {
+    return 0;
+  }
+  grown = ipc__hub_take_spare(
+      hub, is_large(channel) ? channel->partial_want : capacity, &memory);
+  if (grown == NULL) {
+    /* Large blocks can often grow in place, or by moving pages. */
+    memory = capacity;
+    grown = ipc__realloc(&hub->settings.allocator, channel->partial, capacity);
+    if (grown == NULL) return UV_ENOMEM;
+  } else {
+    if (channel->partial_size > 0) {
+      memcpy(grown, channel->partial, channel->partial_size);
+    }
+    ipc__hub_give(hub, channel->partial, channel->partial_memory);
+  }
+  channel->partial = grown;
+  channel->partial_memory = memory;
+  return 0;
+}
+
+/* Keeps bytes that lie outside of the partial memory, which is empty. */
+static int keep(ipc_channel_t* channel, const uint8_t* data, size_t size) {
+  int err;
+
+  if (size == 0) return 0;
+  err = reserve_partial(channel, size);
+  if (err != 0) return err;
+  memcpy(channel->partial, data, size);
+  channel->partial_size = size;
+  return 0;
+}
+
+/* ---- Frames ------------------------------------------------------------- */
+
+/* Whether messages still go to the user, or at least count as the protocol's
+ * business. */
+static int is_receiving(const ipc_channel_t* channel) {
+  return channel->state == IPC__OPEN || channel->state == IPC__CLOSING;
+}
+
+static int is_held(const ipc_channel_t* channel) {
+  return channel->state == IPC__OPEN && channel->is_paused;
+}
+
+/* A closing channel drops what comes, and nobody takes what has no callback:
+ * neither counts as received, so the FIN-ACK tells the peer the truth. */
+static void deliver(ipc_channel_t* channel, const uint8_t* data, size_t size) {
+  ipc_message_cb on_message = channel->hub->settings.on_message;
+
+  if (channel->state != IPC__OPEN || on_message == NULL) return;
+  channel->received++;
+  on_message(channel, data, size);
+}
+
+static int on_fin(ipc_channel_t* channel) {
+  uint8_t count[8];
+  int err;
+
+  if (channel->fin_received) return UV_EPROTO;
+  ipc__wire_put_u64(count, channel->received);
+  err = ipc__channel_put_control(channel, IPC__WIRE_FIN_ACK, count, 8);
+  if (err != 0) return err;
+  channel->fin_received = 1;
+  channel->end_status = 0;
+  channel->end_due = 1;
+  return 0;
+}
+
+static int on_fin_ack(ipc_channel_t* channel, const uint8_t* payload) {
+  if (!channel->fin_queued || channel->fin_acked) return UV_EPROTO;
+  channel->fin_acked = 1;
+  channel->confirmed = ipc__wire_get_u64(payload);
+  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+/* One PONG at a time waits in the queue, however many PINGs come. */
+static int on_ping(ipc_channel_t* channel, const uint8_t* payload) {
+  int err;
+
+  if (channel->pong_end > channel->queue.released) return 0;
+  err = ipc__channel_put_control(channel, IPC__WIRE_PONG, payload,
+                                 IPC__WIRE_PING_BYTES);
+  if (err == 0) channel->pong_end = channel->queue.queued;
+  return err;
+}
+
+static int on_frame(ipc_channel_t* channel,
+                    const ipc__frame_t* frame,
+                    const uint8_t* payload) {
+  switch (frame->kind) {
+    case IPC__WIRE_MESSAGE:
+      if (channel->fin_received) return UV_EPROTO;
+      deliver(channel, payload, frame->size);
+      return 0;
+    case IPC__WIRE_FIN:
+      return on_fin(channel);
+    case IPC__WIRE_FIN_ACK:
+      return on_fin_ack(channel, payload);
+    case IPC__WIRE_PING:
+      return on_ping(channel, payload);
+    default:
+      return 0; /* PONG, and kinds that may be skipped */
+  }
+}
+
+/* Handles the frames in `data` as far as they are whole and wanted; returns how
+ * many bytes are done with. On an error the channel has ended. */
+static size_t decode_frames(ipc_channel_t* channel,
+                            const uint8_t* data,
+                            size_t size) {
+  uint32_t max = (uint32_t) channel->hub->settings.max_message_bytes;
+  size_t used = 0;
+  size_t whole;
+  ipc__frame_t frame;
+  int err;
+
+  while (is_receiving(channel) && !is_held(channel)) {
+    if (size - used < IPC__WIRE_HEADER_BYTES) break;
+    err = ipc__wire_get_header(data + used, max, &frame);
+    whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
+    if (err == 0 && size - used < whole) {
+      channel->partial_want = whole;
+      break;
+    }
+    if (err == 0) {
+      err = on_frame(channel, &frame, data + used + IPC__WIRE_HEADER_BYTES);
+    }
+    if (err != 0) {
+      ipc__channel_broken(channel, err);
+      return size;
+    }
+    used += whole;
+  }
+  return is_receiving(channel) ? used : size;
+}
+
+/* Handles what is in `data`; returns how much of it is done with. */
+static size_t decode(ipc_channel_t* channel, const uint8_t* data, size_t size) {
+  size_t used = 0;
+
+  channel->is_delivering = 1;
+  if (channel->state == IPC__GREETING) {
+    ptrdiff_t greeted = ipc__channel_greet(channel, data, size);
+
+    if (greeted < 0) used = size;
+    if (greeted > 0) used = (size_t) greeted;
+  }
+  if (channel->state == IPC__REFUSING) {
+    used = size;
+  } else if (is_receiving(channel)) {
+    channel->partial_want = 0;
+    used += decode_frames(channel, data + used, size - used);
+  } else if (channel->state != IPC__GREETING) {
+    used = size;
+  }
+  channel->is_delivering = 0;
+  return used;
+}
+
+void ipc__channel_deliver_partial(ipc_channel_t* channel) {
+  size_t used;
+
+  if (channel->partial_size == 0 || is_held(channel)) return;
+  used = decode(channel, channel->partial, channel->partial_size);
+  channel->partial_size -= used;
+  if (channel->partial_size == 0) {
+    ipc__channel_drop_partial(channel);
+  } else if (used > 0) {
+    memmove(channel->partial, channel->partial + used, channel->partial_size);
+  }
+}
+
+/* `size` bytes have come into the hub's buffer, what was kept of earlier ones
+ * included. */
+static void take_from_hub(ipc_channel_t* channel, size_t size) {
+  const uint8_t* data = (uint8_t*) channel->hub->read_buffer;
+  int was_full = size == channel->hub->read_capacity;
+  size_t used;
+  int err;
+
+  ipc__channel_drop_partial(channel);
+  used = decode(channel, data, size);
+  err = keep(channel, data + used, size - used);
+  if (err != 0) ipc__channel_broken(channel, err);
+  if (was_full) {
+    ipc__hub_grow_read(channel->hub, 2 * channel->hub->read_capacity);
+  }
+}
+
+/* ---- From libuv --------------------------------------------------------- */
+
+/* Finds room for the next read. */
+static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
+  ipc__hub_t* hub = channel->hub;
+  size_t capacity;
+
+  *buffer = uv_buf_init(NULL, 0); /* libuv then reports UV_ENOBUFS */
+  if (is_large(channel)) {
+    if (reserve_partial(channel, channel->partial_size) != 0) return;
+    capacity = channel->partial_want;
+    if (capacity > channel->partial_memory) capacity = channel->partial_memory;
+    *buffer =
+        uv_buf_init((char*) channel->partial + channel->partial_size,
+                    (unsigned int) (capacity - channel->partial_size));
+    return;
+  }
+  /* What was kept goes in front, so that a frame lies in one piece. */
+  ipc__hub_grow_read(hub, channel->partial_size + IPC__HUB_READ_MIN);
+  if (channel->partial_want > hub->read_capacity) {
+    ipc__hub_grow_read(hub, channel->partial_want);
+  }
+  if (channel->partial_size >= hub->read_capacity) return;
+  if (channel->partial_size > 0) {
+    memcpy(hub->read_buffer, channel->partial, channel->partial_size);
+  }
+  *buffer = uv_buf_init(
+      hub->read_buffer + channel->partial_size,
+      (unsigned int) (hub->read_capacity - channel->partial_size));
+}
+
+static void on_bytes(ipc_channel_t* channel, size_t size, int into_partial) {
+  channel->bytes_received += size;
+  channel->last_activity = uv_now(channel->hub->loop);
+  if (into_partial) {
+    channel->partial_size += size;
+    if (channel->partial_size >= channel->partial_want) {
+      ipc__channel_deliver_partial(channel);
+    }
+  } else if (ipc__channel_is_native(channel)) {
+    take_from_hub(channel, channel->partial_size + size);
+  } else {
+    deliver(channel, (uint8_t*) channel->hub->read_buffer, size);
+    if (size == channel->hub->read_capacity) {
+      ipc__hub_grow_read(channel->hub, 2 * size);
+    }
+  }
+}
+
+/* The stream has no more: the peer is gone, or an error came. */
+static void on_stream_end(ipc_channel_t* channel, int status) {
+  int is_gone =
+      status == UV_EOF || status == UV_ECONNRESET || status == UV_EPIPE;
+
+  channel->read_ended = 1;
+  channel->is_reading = 0;
+  ipc__hub_due(channel->hub, channel);
+  if (channel->state != IPC__OPEN) return; /* serve knows what to do */
+
+  if (!is_gone) {
+    ipc__channel_broken(channel, status == UV_ENOBUFS ? UV_ENOMEM : status);
+  } else if (ipc__channel_is_native(channel)) {
+    ipc__channel_broken(channel, UV_ECONNRESET);
+  } else {
+    channel->fin_received = 1;
+    channel->end_status = 0;
+    channel->end_due = 1;
+  }
+}
+
+static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
+  (void) suggested;
+  find_room((ipc_channel_t*) handle, buffer);
+}
+
+static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
+  ipc_channel_t* channel = (ipc_channel_t*) stream;
+  ipc__hub_t* hub = channel->hub;
+
+  if (nread == 0) return; /* would block; nothing has come */
+  ipc__hub_enter(hub);
+  if (nread > 0) {
+    on_bytes(channel, (size_t) nread,
+             channel->partial != NULL &&
+                 buf->base ==
+                     (char*) channel->partial + channel->partial_size);
+  } else {
+    on_stream_end(channel, (int) nread);
+  }
+  ipc__hub_due(hub, channel);
+  ipc__hub_leave(hub);
+}
+
+void ipc__channel_read_now(ipc_channel_t* channel) {
+  uv_buf_t buffer;
+  ssize_t result;
+
+  find_room(channel, &buffer);
+  result = ipc__stream_try_read(&channel->stream, buffer.base, buffer.len);
+  if (result == UV_EAGAIN) return;
+  if (result > 0) {
+    on_bytes(channel, (size_t) result, 0);
+  } else {
+    on_stream_end(channel, (int) result);
+  }
+  ipc__hub_due(channel->hub, channel);
+}
+
+int ipc__channel_start_reading(ipc_channel_t* channel) {
+  int err;
+
+  err = uv_read_start((uv_stream_t*) &channel->stream.pipe, on_alloc, on_read);
+  if (err == 0) channel->is_reading = 1;
+  return err;
+}
+
+static int wants_reading(const ipc_channel_t* channel) {
+  if (channel->stream_state != IPC__STREAM_OPEN) return 0;
+  if (channel->read_ended) return 0;
+  return channel->state == IPC__GREETING || channel->state == IPC__REFUSING ||
+         channel->state == IPC__CLOSING ||
+         (channel->state == IPC__OPEN && !channel->is_paused);
+}
+
+void ipc__channel_update_reading(ipc_channel_t* channel) {
+  int err = 0;
+
+  if (wants_reading(channel)) {
+    if (!channel->is_reading) err = ipc__channel_start_reading(channel);
+    if (err != 0) on_stream_end(channel, err);
+  } else if (channel->is_reading) {
+    uv_read_stop((uv_stream_t*) &channel->stream.pipe);
+    channel->is_reading = 0;
+  }
+}
+
+/* Both ask that reading be brought into line. Inside a callback that waits for
+ * its end: libuv 1.49 to 1.51 break on Windows when a read is stopped and
+ * started within the read's own callback (libuv issue 4738). */
+static int set_paused(ipc_channel_t* channel, unsigned int paused) {
+  if (channel == NULL) return UV_EINVAL;
+  if (channel->state == IPC__CLOSING || channel->state == IPC__DEAD ||
+      channel->state == IPC__DESTROYING) {
+    return UV_EPIPE;
+  }
+  channel->is_paused = paused & 1u;
+  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+int ipc_channel_pause(ipc_channel_t* channel) {
+  return set_paused(channel, 1);
+}
+
+int ipc_channel_resume(ipc_channel_t* channel) {
+  return set_paused(channel, 0);
+}

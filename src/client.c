@@ -1,0 +1,248 @@
+/* Connecting: find the server, wait for it where the options say so, verify who
+ * it is, and greet it, all under one deadline. There is no client object: the
+ * channel is handed out at once and connects by itself. */
+#include <string.h>
+
+#include "alloc.h"
+#include "channel.h"
+
+/* A server that says "come back" is asked less and less often, down to an
+ * eighth, since each time costs it an accept. */
+#define MAX_PATIENCE 8u
+
+static void on_connect_deadline(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel =
+      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+
+  ipc__client_failed(channel, UV_ETIMEDOUT);
+}
+
+static void on_retry(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel =
+      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, retry));
+
+  channel->client->attempt_due = 1;
+  ipc__hub_due(channel->hub, channel);
+}
+
+/* The interval, give or take a quarter, so that clients which were turned away
+ * together don't come back together. */
+static int next_interval(ipc__client_t* client) {
+  int64_t interval =
+      (int64_t) client->retry_interval_ms * (int64_t) client->patience;
+  int64_t spread = interval / 2;
+
+  /* A linear congruential generator; the constants are those of Numerical
+   * Recipes. */
+  client->random = client->random * 1664525u + 1013904223u;
+  interval += (client->random >> 8) % (spread + 1) - spread / 2;
+  return interval < 1 ? 1 : (int) interval;
+}
+
+static void wait_to_retry(ipc_channel_t* channel) {
+  ipc__hub_set_deadline(channel->hub, &channel->retry,
+                        next_interval(channel->client), 1, on_retry);
+}
+
+void ipc__client_stream_closed(ipc_channel_t* channel) {
+  wait_to_retry(channel);
+}
+
+static int may_retry(const ipc__client_t* client, int status) {
+  switch (status) {
+    case UV_EBUSY:
+      return client->wait_when_busy;
+    case UV_ENOENT:
+    case UV_ECONNREFUSED: /* it was there, and went before it had greeted */
+      return client->wait_for_server;
+    default:
+      return 0;
+  }
+}
+
+void ipc__client_attempt_failed(ipc_channel_t* channel, int status) {
+  ipc__client_t* client = channel->client;
+
+  client->last_attempt = status;
+  if (!may_retry(client, status)) {
+    ipc__client_failed(channel, status);
+    return;
+  }
+  if (channel->stream_state == IPC__STREAM_NONE) {
+    client->patience = 1;
+    wait_to_retry(channel);
+    return;
+  }
+  /* Told so by the server itself; what was written goes with the next try. */
+  if (client->patience < MAX_PATIENCE) client->patience *= 2;
+  channel->state = IPC__CONNECTING;
+  channel->early = 0;
+  ipc__channel_drop_partial(channel);
+  ipc__channel_close_stream(channel);
+}
+
+/* Whether the right user runs the server. */
+static int verify_server(const ipc__client_t* client, uv_os_fd_t handle) {
+  ipc_peer_t peer;
+  int err;
+
+  if (client->server_user == NULL &&
+      client->server_peers == IPC_CHANNEL_PEERS_ANYBODY) {
+    return 0;
+  }
+  memset(&peer, 0, sizeof(peer));
+  err = ipc__peer_get(handle, 1, &peer);
+  if (err != 0) return UV_EACCES;
+  if (client->server_user != NULL) {
+    return strcmp(client->server_user, peer.user) == 0 ? 0 : UV_EACCES;
+  }
+  if (ipc__peer_is_me(&peer) || ipc__peer_is_system(&peer)) return 0;
+  return UV_EACCES;
+}
+
+static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+  ipc__connect_config_t config;
+  int err;
+
+  config.os_name = channel->hub->os_name;
+  config.is_bare = channel->client->is_bare;
+  config.in_bytes = settings->in_bytes;
+  config.out_bytes = settings->out_bytes;
+  config.impersonation = channel->client->impersonation;
+  err = ipc__connect(&config, handle);
+  if (err != 0) return err;
+  err = verify_server(channel->client, *handle);
+  if (err != 0) ipc__handle_close(*handle);
+  return err;
+}
+
+/* A raw connection is made when the system says so. */
+static void opened_raw(ipc_channel_t* channel) {
+  ipc__channel_opened(channel);
+  channel->connect_told = 1;
+  if (channel->client->on_connect != NULL) {
+    channel->client->on_connect(channel, 0);
+  }
+  if (channel->close_due && channel->state == IPC__OPEN) {
+    ipc__channel_begin_close(channel);
+  }
+}
+
+void ipc__client_attempt(ipc_channel_t* channel) {
+  ipc__client_t* client = channel->client;
+  uv_os_fd_t handle;
+  int err;
+
+  if (!client->attempt_due) return;
+  client->attempt_due = 0;
+  client->attempts++;
+  err = connect_once(channel, &handle);
+  if (err != 0) {
+    ipc__client_attempt_failed(channel, err);
+    return;
+  }
+  client->last_attempt = 0;
+  err = ipc__channel_adopt(channel, handle);
+  if (err != 0) {
+    client->last_attempt = err;
+    ipc__client_failed(channel, err);
+  } else if (ipc__channel_is_native(channel)) {
+    channel->state = IPC__GREETING;
+  } else {
+    opened_raw(channel);
+  }
+}
+
+void ipc__client_release(ipc_channel_t* channel) {
+  const ipc_allocator_t* allocator = &channel->hub->settings.allocator;
+
+  ipc__free(allocator, channel->client->server_user);
+  ipc__free(allocator, channel->client);
+}
+
+static ipc__client_t* create_client(const ipc__client_options_t* o) {
+  const ipc_allocator_t* allocator = &o->base.channel.allocator;
+  ipc__client_t* client;
+
+  client = ipc__calloc(allocator, sizeof(*client));
+  if (client == NULL) return NULL;
+  if (o->server_user != NULL) {
+    client->server_user = ipc__strdup(allocator, o->server_user);
+    if (client->server_user == NULL) {
+      ipc__free(allocator, client);
+      return NULL;
+    }
+  }
+  client->on_connect = o->on_connect;
+  client->server_peers = o->server_peers;
+  client->impersonation = o->impersonation;
+  client->wait_for_server = o->wait_for_server;
+  client->wait_when_busy = o->wait_when_busy;
+  client->retry_interval_ms = o->retry_interval_ms;
+  client->is_bare = ipc__name_is_bare(o->base.name);
+  client->patience = 1;
+  client->attempt_due = 1;
+  client->random = (uint32_t) uv_hrtime() ^ (uint32_t) (uintptr_t) client;
+  return client;
+}
+
+static int create_channel(uv_loop_t* loop,
+                          const ipc__client_options_t* o,
+                          const char* os_name,
+                          ipc_channel_t** out) {
+  ipc__hub_t* hub;
+  ipc_channel_t* channel;
+  int err;
+
+  err = ipc__hub_create(loop, &o->base.channel, os_name, &hub);
+  if (err != 0) return err;
+  channel = ipc__channel_create(hub);
+  if (channel == NULL) goto fail_hub;
+  channel->client = create_client(o);
+  if (channel->client == NULL) goto fail_channel;
+  if (ipc__channel_is_native(channel) &&
+      ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) != 0) {
+    goto fail_client;
+  }
+  ipc__hub_unref(hub); /* the channel holds it now */
+  *out = channel;
+  return 0;
+
+fail_client:
+  ipc__queue_drop(hub, &channel->queue);
+  ipc__client_release(channel);
+fail_channel:
+  ipc__free(&hub->settings.allocator, channel);
+  ipc__hub_unref(hub);
+fail_hub:
+  ipc__hub_unref(hub);
+  return UV_ENOMEM;
+}
+
+int ipc_client_connect(uv_loop_t* loop,
+                       const ipc_client_options_t* options,
+                       void* data,
+                       ipc_channel_t** out) {
+  const ipc__client_options_t* o = ipc__client_options(options);
+  ipc_name_info_t name;
+  ipc_channel_t* channel;
+  int err;
+
+  if (loop == NULL || o == NULL || out == NULL) return UV_EINVAL;
+  *out = NULL;
+  if (o->base.error != 0) return o->base.error;
+  err = ipc_name_resolve(o->base.name, &name);
+  if (err != 0) return err;
+  err = create_channel(loop, o, name.os_name, &channel);
+  if (err != 0) return err;
+
+  channel->state = IPC__CONNECTING;
+  channel->is_surfaced = 1;
+  channel->data = data;
+  ipc__hub_set_deadline(channel->hub, &channel->deadline,
+                        o->connect_timeout_ms, 1, on_connect_deadline);
+  ipc__hub_due(channel->hub, channel);
+  *out = channel;
+  return 0;
+}

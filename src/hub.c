@@ -1,0 +1,258 @@
+/* The hub: shared resources of the channels of one server or client, and the
+ * one place that decides when a channel's work is done. It knows of a channel
+ * only that it can be served. */
+#include "hub.h"
+
+#include <string.h>
+
+#include "alloc.h"
+#include "channel.h"
+
+static void on_handle_closed(uv_handle_t* handle) {
+  ipc__hub_t* hub = handle->data;
+  ipc_allocator_t allocator;
+  size_t i;
+
+  if (--hub->handles > 0) return;
+  allocator = hub->settings.allocator;
+  for (i = 0; i < IPC__HUB_SPARES; i++) {
+    ipc__free(&allocator, hub->spares[i].memory);
+  }
+  ipc__free(&allocator, hub->read_buffer);
+  ipc__free(&allocator, hub->os_name);
+  ipc__free(&allocator, hub);
+}
+
+int ipc__hub_create(uv_loop_t* loop,
+                    const ipc__settings_t* settings,
+                    const char* os_name,
+                    ipc__hub_t** out) {
+  const ipc_allocator_t* allocator = &settings->allocator;
+  ipc__hub_t* hub;
+
+  hub = ipc__calloc(allocator, sizeof(*hub));
+  if (hub == NULL) return UV_ENOMEM;
+  hub->os_name = ipc__strdup(allocator, os_name);
+  hub->read_buffer = ipc__malloc(allocator, IPC__HUB_READ_MIN);
+  if (hub->os_name == NULL || hub->read_buffer == NULL) {
+    ipc__free(allocator, hub->read_buffer);
+    ipc__free(allocator, hub->os_name);
+    ipc__free(allocator, hub);
+    return UV_ENOMEM;
+  }
+  hub->loop = loop;
+  hub->settings = *settings;
+  hub->references = 1;
+  hub->read_capacity = IPC__HUB_READ_MIN;
+
+  /* These three can't fail. */
+  uv_timer_init(loop, &hub->timer);
+  uv_check_init(loop, &hub->check);
+  uv_idle_init(loop, &hub->idle);
+  hub->timer.data = hub->check.data = hub->idle.data = hub;
+  hub->handles = 3;
+  uv_unref((uv_handle_t*) &hub->timer);
+  *out = hub;
+  return 0;
+}
+
+void ipc__hub_ref(ipc__hub_t* hub) {
+  hub->references++;
+}
+
+void ipc__hub_unref(ipc__hub_t* hub) {
+  if (--hub->references > 0) return;
+  uv_close((uv_handle_t*) &hub->timer, on_handle_closed);
+  uv_close((uv_handle_t*) &hub->check, on_handle_closed);
+  uv_close((uv_handle_t*) &hub->idle, on_handle_closed);
+}
+
+/* ---- Work that is due --------------------------------------------------- */
+
+/* Serves the channels that are due now; what becomes due meanwhile waits for
+ * the next round, so that no channel can hold up the loop. */
+static void serve_round(ipc__hub_t* hub) {
+  ipc_channel_t* channel = hub->due_first;
+
+  hub->due_first = hub->due_last = NULL;
+  while (channel != NULL) {
+    ipc_channel_t* next = channel->due_next;
+
+    channel->due_next = NULL;
+    channel->is_due = 0;
+    ipc__channel_serve(channel);
+    channel = next;
+  }
+}
+
+static void serve_from_hook(ipc__hub_t* hub) {
+  ipc__hub_ref(hub);
+  hub->depth++;
+  serve_round(hub);
+  hub->depth--;
+  if (hub->due_first == NULL) {
+    uv_check_stop(&hub->check);
+    uv_idle_stop(&hub->idle);
+  }
+  ipc__hub_unref(hub);
+}
+
+static void on_check(uv_check_t* handle) {
+  serve_from_hook(handle->data);
+}
+
+static void on_idle(uv_idle_t* handle) {
+  serve_from_hook(handle->data);
+}
+
+/* An idle handle runs before the loop polls and keeps it from blocking; a check
+ * handle runs after it has polled. One of them comes first. */
+static void start_hooks(ipc__hub_t* hub) {
+  uv_check_start(&hub->check, on_check);
+  uv_idle_start(&hub->idle, on_idle);
+}
+
+void ipc__hub_due(ipc__hub_t* hub, ipc_channel_t* channel) {
+  if (channel->is_due) return;
+  channel->is_due = 1;
+  if (hub->due_last == NULL) {
+    hub->due_first = channel;
+  } else {
+    hub->due_last->due_next = channel;
+  }
+  hub->due_last = channel;
+  if (hub->depth == 0) start_hooks(hub);
+}
+
+void ipc__hub_enter(ipc__hub_t* hub) {
+  ipc__hub_ref(hub);
+  hub->depth++;
+}
+
+void ipc__hub_leave(ipc__hub_t* hub) {
+  if (hub->depth == 1 && hub->due_first != NULL) {
+    serve_round(hub);
+    if (hub->due_first != NULL) start_hooks(hub);
+  }
+  hub->depth--;
+  ipc__hub_unref(hub);
+}
+
+/* ---- Memory ------------------------------------------------------------- */
+
+/* A spare fits when it isn't wastefully large for the taker. */
+static int fits(size_t capacity, size_t size) {
+  return capacity >= size && capacity / 2 <= size + IPC__HUB_READ_MIN;
+}
+
+void* ipc__hub_take_spare(ipc__hub_t* hub, size_t size, size_t* capacity) {
+  void* memory;
+  size_t i;
+
+  for (i = 0; i < IPC__HUB_SPARES; i++) {
+    if (hub->spares[i].memory == NULL) continue;
+    if (!fits(hub->spares[i].capacity, size)) continue;
+    memory = hub->spares[i].memory;
+    *capacity = hub->spares[i].capacity;
+    hub->spares[i].memory = NULL;
+    hub->spare_bytes -= *capacity;
+    return memory;
+  }
+  return NULL;
+}
+
+void* ipc__hub_take(ipc__hub_t* hub, size_t size, size_t* capacity) {
+  void* memory = ipc__hub_take_spare(hub, size, capacity);
+
+  if (memory != NULL) return memory;
+  *capacity = size;
+  return ipc__malloc(&hub->settings.allocator, size);
+}
+
+void ipc__hub_give(ipc__hub_t* hub, void* memory, size_t capacity) {
+  size_t i;
+
+  if (memory == NULL) return;
+  if (hub->spare_bytes + capacity <= IPC__HUB_SPARE_BYTES) {
+    for (i = 0; i < IPC__HUB_SPARES; i++) {
+      if (hub->spares[i].memory != NULL) continue;
+      hub->spares[i].memory = memory;
+      hub->spares[i].capacity = capacity;
+      hub->spare_bytes += capacity;
+      return;
+    }
+  }
+  ipc__free(&hub->settings.allocator, memory);
+}
+
+void ipc__hub_grow_read(ipc__hub_t* hub, size_t bytes) {
+  size_t capacity = hub->read_capacity;
+  char* buffer;
+
+  if (bytes > IPC__HUB_READ_MAX) bytes = IPC__HUB_READ_MAX;
+  while (capacity < bytes) capacity *= 2;
+  if (capacity == hub->read_capacity) return;
+  buffer = ipc__malloc(&hub->settings.allocator, capacity);
+  if (buffer == NULL) return;
+  ipc__free(&hub->settings.allocator, hub->read_buffer);
+  hub->read_buffer = buffer;
+  hub->read_capacity = capacity;
+}
+
+/* ---- Deadlines ---------------------------------------------------------- */
+
+static void on_timer(uv_timer_t* timer);
+
+/* Points the timer at the earliest deadline. */
+static void arm(ipc__hub_t* hub) {
+  uint64_t now;
+
+  if (hub->deadlines == NULL) {
+    uv_timer_stop(&hub->timer);
+    return;
+  }
+  now = uv_now(hub->loop);
+  uv_timer_start(&hub->timer, on_timer,
+                 hub->deadlines->at > now ? hub->deadlines->at - now : 0, 0);
+}
+
+static void on_timer(uv_timer_t* timer) {
+  ipc__hub_t* hub = timer->data;
+  uint64_t now = uv_now(hub->loop);
+
+  ipc__hub_enter(hub);
+  while (hub->deadlines != NULL && hub->deadlines->at <= now) {
+    ipc__deadline_t* deadline = hub->deadlines;
+
+    ipc__hub_clear_deadline(hub, deadline);
+    deadline->expired(deadline);
+  }
+  arm(hub);
+  ipc__hub_leave(hub);
+}
+
+void ipc__hub_clear_deadline(ipc__hub_t* hub, ipc__deadline_t* deadline) {
+  if (deadline->at == 0) return;
+  hub->deadlines = ipc__deadline_remove(hub->deadlines, deadline);
+  if (!deadline->keeps_loop) return;
+  if (--hub->keeping == 0) uv_unref((uv_handle_t*) &hub->timer);
+}
+
+void ipc__hub_set_deadline(ipc__hub_t* hub,
+                           ipc__deadline_t* deadline,
+                           int timeout_ms,
+                           int keeps_loop,
+                           ipc__deadline_cb expired) {
+  ipc__hub_clear_deadline(hub, deadline);
+  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
+
+  /* The loop's clock stands still during a turn and cuts off fractions: with
+   * the time brought up to date and one more, a deadline is never early. */
+  uv_update_time(hub->loop);
+  deadline->at = uv_now(hub->loop) + (uint64_t) timeout_ms + 1;
+  deadline->expired = expired;
+  deadline->keeps_loop = keeps_loop;
+  hub->deadlines = ipc__deadline_insert(hub->deadlines, deadline);
+  if (keeps_loop && hub->keeping++ == 0) uv_ref((uv_handle_t*) &hub->timer);
+  if (hub->deadlines == deadline) arm(hub);
+}

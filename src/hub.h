@@ -1,0 +1,84 @@
+/* What the channels of one server, or of one connecting client, share: the
+ * loop, the settings, the receive buffer, spare memory, one timer for all
+ * deadlines, and the hooks that let staged bytes leave before the loop blocks.
+ * So there is no global state, and a channel embeds none of it. */
+#ifndef IPC_CHANNEL_HUB_H
+#define IPC_CHANNEL_HUB_H
+
+#include "deadline.h"
+#include "options.h"
+
+/* Spare blocks kept for the next taker, and the most bytes in them. */
+#define IPC__HUB_SPARES 8
+#define IPC__HUB_SPARE_BYTES ((size_t) 4 << 20)
+
+/* The receive buffer's first size, and its last after doublings. */
+#define IPC__HUB_READ_MIN ((size_t) 4 << 10)
+#define IPC__HUB_READ_MAX ((size_t) 64 << 10)
+
+typedef struct ipc__hub_s {
+  uv_loop_t* loop;
+  ipc__settings_t settings;
+  char* os_name;
+  unsigned int references;
+  unsigned int depth; /* library callbacks that are on the stack */
+
+  /* Channels that have something to do once the stack is the user's no more. */
+  ipc_channel_t* due_first;
+  ipc_channel_t* due_last;
+
+  char* read_buffer;
+  size_t read_capacity;
+
+  struct {
+    void* memory;
+    size_t capacity;
+  } spares[IPC__HUB_SPARES];
+  size_t spare_bytes;
+
+  ipc__deadline_t* deadlines;
+  unsigned int keeping; /* deadlines that keep the loop alive */
+  uv_timer_t timer;
+  uv_check_t check;
+  uv_idle_t idle;
+  int handles; /* of the three above, still open */
+} ipc__hub_t;
+
+/* With one reference. Copies the settings and the name. */
+int ipc__hub_create(uv_loop_t* loop,
+                    const ipc__settings_t* settings,
+                    const char* os_name,
+                    ipc__hub_t** hub);
+void ipc__hub_ref(ipc__hub_t* hub);
+/* The last one closes the handles and releases the hub in a later turn. */
+void ipc__hub_unref(ipc__hub_t* hub);
+
+/* Around everything that libuv or the seam calls. The outermost leave serves
+ * the channels that are due. */
+void ipc__hub_enter(ipc__hub_t* hub);
+void ipc__hub_leave(ipc__hub_t* hub);
+
+/* ipc__channel_serve comes when the outermost callback returns or, outside of
+ * callbacks, before the loop next blocks. */
+void ipc__hub_due(ipc__hub_t* hub, ipc_channel_t* channel);
+
+/* Memory of at least `size` bytes, a spare one if there is a fitting one. */
+void* ipc__hub_take(ipc__hub_t* hub, size_t size, size_t* capacity);
+/* The same from the spares only, or NULL. */
+void* ipc__hub_take_spare(ipc__hub_t* hub, size_t size, size_t* capacity);
+void ipc__hub_give(ipc__hub_t* hub, void* memory, size_t capacity);
+
+/* Room for at least `bytes` in the receive buffer, if memory allows and it is
+ * not more than IPC__HUB_READ_MAX. Not while its contents are in use. */
+void ipc__hub_grow_read(ipc__hub_t* hub, size_t bytes);
+
+/* Sets `deadline` anew, never early; `expired` is called inside enter and
+ * leave. IPC_CHANNEL_INFINITE clears it. */
+void ipc__hub_set_deadline(ipc__hub_t* hub,
+                           ipc__deadline_t* deadline,
+                           int timeout_ms,
+                           int keeps_loop,
+                           ipc__deadline_cb expired);
+void ipc__hub_clear_deadline(ipc__hub_t* hub, ipc__deadline_t* deadline);
+
+#endif /* IPC_CHANNEL_HUB_H */

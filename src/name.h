@@ -1,0 +1,20 @@
+/* What a bare name may be; the same on every system. */
+#ifndef IPC_CHANNEL_NAME_H
+#define IPC_CHANNEL_NAME_H
+
+#include "ipc_channel.h"
+
+/* 0, or UV_EINVAL with info->reason filled. */
+int ipc__name_check_bare(const char* name, ipc_name_info_t* info);
+
+/* Puts parts end to end into info->os_name, as far as they go, with the whole
+ * length in info->os_name_length. */
+void ipc__name_join(ipc_name_info_t* info, const char* const* parts);
+
+/* Fills info->reason, printf-like, and returns `status`. */
+int ipc__name_refuse(ipc_name_info_t* info, int status, const char* format, ...);
+
+/* Number of the first byte that is not UTF-8, or -1. */
+ptrdiff_t ipc__utf8_check(const char* text);
+
+#endif /* IPC_CHANNEL_NAME_H */

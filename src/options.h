@@ -1,0 +1,66 @@
+/* What the opaque builders hold. */
+#ifndef IPC_CHANNEL_OPTIONS_H
+#define IPC_CHANNEL_OPTIONS_H
+
+#include "ipc_channel.h"
+
+/* The part of both builders that every channel keeps for its life. */
+typedef struct ipc__settings_s {
+  ipc_allocator_t allocator;
+  ipc_message_cb on_message;
+  ipc_drain_cb on_drain;
+  ipc_end_cb on_end;
+  ipc_close_cb on_close;
+  size_t in_bytes;
+  size_t out_bytes;
+  size_t max_message_bytes;
+  size_t max_queue_bytes;
+  ipc_framing_t framing;
+  int close_timeout_ms;
+  int idle_timeout_ms;
+} ipc__settings_t;
+
+/* What both builders begin with. */
+typedef struct ipc__options_s {
+  uint32_t magic; /* tells an initialised builder of the right kind */
+  int error;      /* of the first bad value */
+  char reason[IPC_CHANNEL_REASON_SIZE];
+  const char* name;
+  ipc__settings_t channel;
+} ipc__options_t;
+
+typedef struct ipc__server_options_s {
+  ipc__options_t base;
+  unsigned int max_instances;
+  unsigned int pending_instances; /* 0: the system's default */
+  ipc_peers_t peers;
+  int handshake_timeout_ms;
+  const char* group;
+  const char* sddl;
+  int64_t mode; /* -1: not set, as for the two below */
+  int64_t uid;
+  int64_t gid;
+  ipc_admit_cb on_admit;
+  ipc_connection_cb on_connection;
+  ipc_server_error_cb on_error;
+} ipc__server_options_t;
+
+typedef struct ipc__client_options_s {
+  ipc__options_t base;
+  int connect_timeout_ms;
+  int retry_interval_ms;
+  int wait_for_server;
+  int wait_when_busy;
+  const char* server_user; /* NULL: as server_peers says */
+  ipc_peers_t server_peers;
+  ipc_impersonation_t impersonation;
+  ipc_connect_cb on_connect;
+} ipc__client_options_t;
+
+/* The contents of a builder; NULL when it was never initialised. */
+const ipc__server_options_t* ipc__server_options(
+    const ipc_server_options_t* options);
+const ipc__client_options_t* ipc__client_options(
+    const ipc_client_options_t* options);
+
+#endif /* IPC_CHANNEL_OPTIONS_H */

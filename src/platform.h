@@ -1,0 +1,195 @@
+/* The seam: every function that src/posix and src/win32 supply, and the whole
+ * of what the layers above know about an operating system. To port the library
+ * is to write these; CONTRIBUTING.md says in which order.
+ *
+ * Rules for both sides
+ *  - Results are 0 or a negative UV_E* code; one situation has one code,
+ *    whatever the system calls it.
+ *  - Nothing here blocks, except where its comment says for how long.
+ *  - Every handle is closed on exec, or not inheritable, from its first moment.
+ *  - A function that fails has released what it took.
+ *  - Callbacks run on the loop's thread, never inside the call that asks for
+ *    them, except where the comment says so.
+ */
+#ifndef IPC_CHANNEL_PLATFORM_H
+#define IPC_CHANNEL_PLATFORM_H
+
+#include "ipc_channel.h"
+
+#ifdef _WIN32
+#include "win32/types.h"
+#else
+#include "posix/types.h"
+#endif
+
+/* ---- Names (name.c) ----------------------------------------------------- */
+
+/* Fills `info` for a name, as ipc_name_resolve promises; `info` comes zeroed.
+ * src/name.h has the rules for bare names, which are the same everywhere. */
+int ipc__name_resolve(const char* name, ipc_name_info_t* info);
+
+/* Whether a name that resolves is a bare one, so that its endpoint lives in the
+ * directory that the library makes and checks. */
+int ipc__name_is_bare(const char* name);
+
+/* ipc_name_probe, for a resolved name. `peer` comes zeroed. */
+int ipc__name_probe(const char* os_name,
+                    ipc_name_state_t* state,
+                    ipc_peer_t* peer);
+
+/* ---- Handles and peers (peer.c) ----------------------------------------- */
+
+/* Closes a handle that was never given to libuv. */
+void ipc__handle_close(uv_os_fd_t handle);
+
+/* Who is at the other end of a connected handle; `is_server`: the other end is
+ * the server. UV_EACCES: the system won't say. */
+int ipc__peer_get(uv_os_fd_t handle, int is_server, ipc_peer_t* peer);
+
+/* The user that runs this process, and the one that may do everything anyway
+ * (root; SYSTEM). */
+int ipc__peer_is_me(const ipc_peer_t* peer);
+int ipc__peer_is_system(const ipc_peer_t* peer);
+
+/* Whether the peer belongs to the group, as its main group or another; 0 also
+ * when the system can't say. */
+int ipc__peer_in_group(uv_os_fd_t handle,
+                       const ipc_peer_t* peer,
+                       const char* group);
+
+/* ---- Listener (listener.c) ---------------------------------------------- */
+
+typedef struct ipc__listener_s ipc__listener_t;
+
+typedef struct ipc__listen_config_s {
+  const ipc_allocator_t* allocator; /* outlives the listener */
+  const char* os_name;              /* borrowed for the call, as all strings */
+  int is_bare;
+  unsigned int pending_instances; /* 0: the system's default */
+  size_t in_bytes;                /* 0: the system's default */
+  size_t out_bytes;
+  ipc_peers_t peers;
+  const char* group; /* NULL: none */
+  int64_t mode;      /* -1: from peers and group. Windows: always -1 */
+  int64_t uid;       /* -1: leave. Windows: always -1 */
+  int64_t gid;
+  const char* sddl; /* NULL: from peers and group. POSIX: always NULL */
+} ipc__listen_config_t;
+
+typedef struct ipc__listener_callbacks_s {
+  /* A client has connected and `handle` is the callee's. The listener is able
+   * to take the next client already. May stop or close the listener. */
+  void (*on_accept)(void* owner, uv_os_fd_t handle);
+  /* Accepting has begun to fail; the listener tries again by itself, first
+   * after 10 ms, then after twice as long each time, 1 s at most. May close the
+   * listener. */
+  void (*on_error)(void* owner, int status);
+  /* The listener is gone. */
+  void (*on_close)(void* owner);
+} ipc__listener_callbacks_t;
+
+/* Takes the name and listens; see ipc_server_listen for what that means and for
+ * the errors. `callbacks` outlives the listener. */
+int ipc__listener_open(uv_loop_t* loop,
+                       const ipc__listen_config_t* config,
+                       const ipc__listener_callbacks_t* callbacks,
+                       void* owner,
+                       ipc__listener_t** listener);
+
+/* Hands out no more clients until started again; those that come wait in the
+ * system. A listener starts started; both may be called twice. */
+void ipc__listener_stop(ipc__listener_t* listener);
+void ipc__listener_start(ipc__listener_t* listener);
+
+/* The effective number. */
+unsigned int ipc__listener_pending_instances(const ipc__listener_t* listener);
+
+/* Gives the name back at once, then calls on_close in a later callback, and no
+ * other callback before it. A client that the system had connected already, but
+ * that was not handed out, is disconnected. */
+void ipc__listener_close(ipc__listener_t* listener);
+
+/* ---- Connecting (connect.c) --------------------------------------------- */
+
+typedef struct ipc__connect_config_s {
+  const char* os_name;
+  int is_bare;
+  size_t in_bytes; /* 0: the system's default. Windows: always 0 */
+  size_t out_bytes;
+  ipc_impersonation_t impersonation;
+} ipc__connect_config_t;
+
+/* One attempt, without waiting. UV_ENOENT: nobody serves the name, be it absent
+ * or left behind by a dead server; UV_EBUSY: somebody does and takes no client
+ * just now; UV_EACCES: no right to it, or its directory fails the check;
+ * UV_ENOTSOCK: what has the name is not an endpoint. */
+int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle);
+
+/* ---- Streams (stream.c) ------------------------------------------------- */
+
+/* A connected handle under libuv: `pipe` reads (uv_read_start), we write. */
+typedef struct ipc__stream_s ipc__stream_t;
+
+/* A write that could not be done at once has made progress: `bytes` more have
+ * been handed to the system (maybe 0: there is room again), or `status` says
+ * why never. The stream takes the next write. */
+typedef void (*ipc__stream_written_cb)(ipc__stream_t* stream,
+                                       int status,
+                                       size_t bytes);
+typedef void (*ipc__stream_closed_cb)(ipc__stream_t* stream);
+
+struct ipc__stream_s {
+  uv_pipe_t pipe; /* first, so that libuv's handle is the stream */
+  const ipc_allocator_t* allocator;
+  ipc__stream_written_cb on_written;
+  ipc__stream_closed_cb on_closed;
+  ipc__stream_os_t os;
+};
+
+/* Gives a connected handle to libuv. Whatever the result, the handle is the
+ * stream's, the stream is initialised, and ipc__stream_close must be called.
+ * UV_EMFILE: no descriptor for it. */
+int ipc__stream_open(uv_loop_t* loop,
+                     ipc__stream_t* stream,
+                     uv_os_fd_t handle,
+                     const ipc_allocator_t* allocator,
+                     ipc__stream_written_cb on_written);
+
+/* Writes the buffers in order.
+ *  > 0  so many bytes were handed to the system, perhaps not all;
+ *  UV_EAGAIN  on_written will come, once; until then the memory (not the array)
+ *      must stay, and nothing else may be written. POSIX: nothing was taken.
+ *      Windows: all was, always, and on_written tells when it is done;
+ *  UV_ENOBUFS, UV_ENOMEM  nothing was taken and no callback comes: try again
+ *      later;
+ *  other  the connection is broken. Never raises SIGPIPE. */
+ssize_t ipc__stream_write(ipc__stream_t* stream,
+                          const uv_buf_t* buffers,
+                          unsigned int count);
+
+/* How many buffers one write takes with profit. */
+#define IPC__STREAM_WRITE_BUFFERS 64
+
+/* Reads what is there already, for the first read after accepting. UV_EAGAIN:
+ * nothing (always, on Windows); UV_EOF; an error. */
+ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size);
+
+/* Ends our direction after all that was written. UV_ENOTSUP on Windows. */
+int ipc__stream_shutdown(ipc__stream_t* stream);
+
+/* Whether closing now would lose bytes that were written: Windows drops what
+ * the peer hasn't read yet. POSIX: never. */
+int ipc__stream_has_unread(ipc__stream_t* stream);
+
+/* The effective sizes; 0 where the system won't say. */
+void ipc__stream_buffer_sizes(ipc__stream_t* stream,
+                              size_t* in_bytes,
+                              size_t* out_bytes);
+
+uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream);
+
+/* Closes; the peer sees the end now. A write under way calls on_written with
+ * UV_ECANCELED, or not at all; on_closed is last. */
+void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb on_closed);
+
+#endif /* IPC_CHANNEL_PLATFORM_H */

@@ -1,0 +1,40 @@
+/* One attempt to connect, and what its failure means. Waiting, retrying and
+ * checking who the server is are done above. */
+#include <sys/stat.h>
+
+#include "posix.h"
+
+/* Refused: a dead server's socket, a server that is just about to listen, on
+ * macOS also a full backlog, on Linux also whatever is no socket at all. */
+static int explain_refusal(const char* path) {
+  struct stat status;
+
+  if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) return UV_ENOTSOCK;
+  return ipc__lock_is_held(path) ? UV_EBUSY : UV_ENOENT;
+}
+
+int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {
+  int err;
+
+  if (config->is_bare) {
+    err = ipc__directory_check(config->os_name, 0);
+    if (err != 0) return err;
+  }
+
+  err = ipc__socket_connect(config->os_name, config->in_bytes,
+                            config->out_bytes, handle);
+  switch (err) {
+    case UV_EAGAIN: /* the backlog is full */
+      return UV_EBUSY;
+    case UV_ECONNREFUSED:
+      return explain_refusal(config->os_name);
+    case UV_ENOTDIR: /* nobody serves a name below a file */
+      return UV_ENOENT;
+    case UV_EPERM:
+      return UV_EACCES;
+    case UV_EPROTOTYPE: /* a socket for datagrams */
+      return UV_ENOTSOCK;
+    default:
+      return err;
+  }
+}

@@ -1,0 +1,163 @@
+/* What a name is on POSIX, whether the directory of bare names can be trusted,
+ * and who serves a name. Nothing here makes, changes or removes a socket. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "posix.h"
+#include "../name.h"
+
+/* Where bare names live without XDG_RUNTIME_DIR; the effective uid follows. */
+#define PRIVATE_DIRECTORY "/tmp/ipc_channel-"
+/* Room for it with the longest uid. */
+#define PRIVATE_DIRECTORY_SIZE (sizeof(PRIVATE_DIRECTORY) + 3 * sizeof(uid_t))
+
+static void private_directory(char* path) {
+  snprintf(path, PRIVATE_DIRECTORY_SIZE, "%s%lu", PRIVATE_DIRECTORY,
+           (unsigned long) geteuid());
+}
+
+int ipc__name_is_bare(const char* name) {
+  return name[0] != '/';
+}
+
+static int resolve_bare(const char* name, ipc_name_info_t* info) {
+  char private[PRIVATE_DIRECTORY_SIZE];
+  const char* parts[5];
+  const char* directory;
+  int err;
+
+  if (strncmp(name, "\\\\", 2) == 0)
+    return ipc__name_refuse(info, UV_EINVAL,
+                            "a name that begins with \\\\ is one of Windows");
+  if (strchr(name, '/') != NULL)
+    return ipc__name_refuse(info, UV_EINVAL,
+                            "a relative path; a path must begin with '/'");
+  err = ipc__name_check_bare(name, info);
+  if (err != 0) return err;
+
+  /* A relative path is to be ignored, says the XDG specification. */
+  directory = getenv("XDG_RUNTIME_DIR");
+  if (directory == NULL || directory[0] != '/') {
+    private_directory(private);
+    directory = private;
+  }
+  parts[0] = directory;
+  parts[1] = directory[strlen(directory) - 1] == '/' ? "" : "/";
+  parts[2] = name;
+  parts[3] = ".sock";
+  parts[4] = NULL;
+  ipc__name_join(info, parts);
+  return 0;
+}
+
+static int resolve_path(const char* path, ipc_name_info_t* info) {
+  const char* parts[2];
+  const char* last;
+
+  last = strrchr(path, '/') + 1;
+  if (*last == '\0')
+    return ipc__name_refuse(info, UV_EINVAL, "the path ends with '/'");
+  if (strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+    return ipc__name_refuse(info, UV_EINVAL, "the path ends with '/%s'", last);
+  parts[0] = path;
+  parts[1] = NULL;
+  ipc__name_join(info, parts);
+  return 0;
+}
+
+int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
+  size_t length;
+  size_t limit;
+  int err;
+
+  limit = IPC__PATH_SIZE - 1;
+  info->os_name_limit = limit;
+  if (ipc__name_is_bare(name))
+    err = resolve_bare(name, info);
+  else
+    err = resolve_path(name, info);
+  if (err != 0) return err;
+
+  length = info->os_name_length;
+  if (length > limit)
+    return ipc__name_refuse(info, UV_ENAMETOOLONG,
+                            "the path has %zu bytes, %zu over the limit of %zu",
+                            length, length - limit, limit);
+  return 0;
+}
+
+int ipc__directory_check(const char* path, int create) {
+  char private[PRIVATE_DIRECTORY_SIZE];
+  char directory[IPC__PATH_SIZE];
+  struct stat status;
+  mode_t unwanted;
+
+  snprintf(directory, sizeof(directory), "%s", path);
+  /* The slash stays where the directory is the root. */
+  directory[strrchr(path, '/') - path + (strrchr(path, '/') == path)] = '\0';
+  private_directory(private);
+
+  unwanted = S_IWGRP | S_IWOTH;
+  if (strcmp(directory, private) == 0) {
+    unwanted = S_IRWXG | S_IRWXO;
+    if (create && mkdir(private, S_IRWXU) == -1 && errno != EEXIST)
+      return ipc__errno();
+  }
+  if (lstat(directory, &status) == -1)
+    return errno == ENOTDIR ? UV_ENOENT : ipc__errno();
+  if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() ||
+      (status.st_mode & unwanted) != 0)
+    return UV_EACCES;
+  return 0;
+}
+
+/* Nobody could be reached at a path: what is there? */
+static int look(const char* path, ipc_name_state_t* state) {
+  struct stat status;
+
+  if (lstat(path, &status) == -1) {
+    *state = IPC_CHANNEL_NAME_ABSENT;
+    return errno == ENOENT || errno == ENOTDIR ? 0 : ipc__errno();
+  }
+  if (!S_ISSOCK(status.st_mode))
+    *state = IPC_CHANNEL_NAME_FOREIGN;
+  else if (ipc__lock_is_held(path))
+    *state = IPC_CHANNEL_NAME_BUSY;
+  else
+    *state = IPC_CHANNEL_NAME_STALE;
+  return 0;
+}
+
+int ipc__name_probe(const char* os_name,
+                    ipc_name_state_t* state,
+                    ipc_peer_t* peer) {
+  int fd;
+  int err;
+
+  err = ipc__socket_connect(os_name, 0, 0, &fd);
+  switch (err) {
+    case 0:
+      *state = IPC_CHANNEL_NAME_LIVE;
+      err = ipc__peer_get(fd, 1, peer);
+      close(fd);
+      return err;
+    case UV_EAGAIN:
+      *state = IPC_CHANNEL_NAME_BUSY;
+      return 0;
+    case UV_EPROTOTYPE: /* a socket, but one for datagrams */
+      *state = IPC_CHANNEL_NAME_FOREIGN;
+      return 0;
+    case UV_ENOENT:
+    case UV_ENOTDIR:
+    case UV_ECONNREFUSED:
+    case UV_ENOTSOCK:
+      return look(os_name, state);
+    case UV_EPERM:
+      return UV_EACCES;
+    default:
+      return err;
+  }
+}

@@ -1,0 +1,99 @@
+/* What the files of src/posix share: sockets made the way we want them, the
+ * directory of bare names, groups, and the lock that says who owns a name. */
+#ifndef IPC_CHANNEL_POSIX_H
+#define IPC_CHANNEL_POSIX_H
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "../alloc.h"
+#include "../platform.h"
+
+/* IPC_CHANNEL_PORTABLE makes a Linux build take the path of the other systems,
+ * so that it can be tested where macOS can't run. */
+#if defined(__linux__) && !defined(IPC_CHANNEL_PORTABLE)
+#define IPC__LINUX 1
+#else
+#define IPC__LINUX 0
+#endif
+
+/* Bytes for the longest path of a socket, its NUL included. */
+#define IPC__PATH_SIZE sizeof(((struct sockaddr_un*) 0)->sun_path)
+
+/* errno as a UV_E* code. */
+int ipc__errno(void);
+
+/* ---- Sockets (socket.c) ------------------------------------------------- */
+
+/* An unconnected stream socket: closed on exec, non-blocking, no SIGPIPE. */
+int ipc__socket_open(int* fd);
+
+/* The next client, its socket made like that; UV_EAGAIN: there is none. */
+int ipc__socket_accept(int listening, int* fd);
+
+int ipc__socket_bind(int fd, const char* path);
+
+/* Connects a socket to a path. What connect(2) says: UV_EAGAIN for a full
+ * backlog on Linux, UV_ECONNREFUSED for that on macOS. */
+int ipc__socket_connect(const char* path,
+                        size_t in_bytes,
+                        size_t out_bytes,
+                        int* fd);
+
+/* Asks for buffer sizes; 0 leaves one alone. What the system won't give is no
+ * error: the sizes in effect can be asked for. */
+void ipc__socket_set_buffers(int fd, size_t in_bytes, size_t out_bytes);
+
+/* The permission bits that bind gives the file at most, where the system lets
+ * a socket say that (Linux). Elsewhere nobody gets in before listen anyway. */
+int ipc__socket_limit_mode(int fd, mode_t mode);
+
+/* What a caller does with ECONNREFUSED: whether it proves that nobody serves
+ * the socket. On macOS a full backlog says the same. */
+#define IPC__REFUSED_MEANS_DEAD IPC__LINUX
+
+/* ---- Names (name.c) ----------------------------------------------------- */
+
+/* Checks the directory of a bare name's endpoint: ours, and nobody else may
+ * write there. `create`: makes the per-user one under /tmp if it isn't there.
+ * UV_ENOENT: no directory; UV_EACCES: not one to trust. */
+int ipc__directory_check(const char* path, int create);
+
+/* ---- Groups (peer.c) ---------------------------------------------------- */
+
+/* The id of a group given by name or by decimal number. UV_ENOENT: unknown. */
+int ipc__group_find(const ipc_allocator_t* allocator,
+                    const char* group,
+                    gid_t* gid);
+
+/* ---- Who owns a name (lock.c) ------------------------------------------- */
+
+typedef struct ipc__lock_s {
+  int fd;
+  pid_t owner;  /* a fork of the process that took it must not give it back */
+  dev_t device; /* the socket's, once there is one */
+  ino_t inode;
+  int has_socket;
+  char path[IPC__PATH_SIZE]; /* of the socket */
+} ipc__lock_t;
+
+/* Takes the name of a socket. On success nothing is at the path and the lock is
+ * held; a dead server's socket has been removed. `uid`: whom a socket of ours
+ * may belong to beside us, or -1. Errors as for ipc_server_listen. */
+int ipc__lock_take(ipc__lock_t* lock, const char* path, int64_t uid);
+
+/* Notes which file bind has just made; from then on it goes with the lock. */
+int ipc__lock_note_socket(ipc__lock_t* lock, struct stat* status);
+
+/* Whether the path has the socket that was noted. */
+int ipc__lock_has_socket(const ipc__lock_t* lock);
+
+/* Removes the socket, if it is still that one, then the lock. */
+void ipc__lock_release(ipc__lock_t* lock);
+
+/* Whether a live server holds the name's lock, as far as we may see. */
+int ipc__lock_is_held(const char* path);
+
+#endif /* IPC_CHANNEL_POSIX_H */

@@ -1,0 +1,224 @@
+/* A connected socket under libuv: libuv reads, we write, because what libuv
+ * writes raises SIGPIPE. A write that finds no room waits with a uv_poll_t on a
+ * duplicate of the descriptor, since libuv watches the descriptor itself. The
+ * duplicate must never outlive the call that closes the stream: while it is
+ * open, the peer sees no end. */
+#define _DARWIN_C_SOURCE 1 /* MSG_NOSIGNAL, where it is there */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+/* macOS: every socket has SO_NOSIGPIPE instead. */
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+/* As much as one call may be asked to write: macOS refuses more than INT_MAX
+ * bytes, Linux takes less anyway. */
+#define WRITE_BYTES_MAX ((size_t) 1 << 30)
+
+/* Waits for room; made at the first need, kept until the stream closes. */
+struct ipc__room_s {
+  uv_poll_t poll;
+  ipc__stream_t* stream;
+  int fd;
+  int is_pipe_closed; /* whose close is finished before ours */
+};
+
+/* libuv never closes descriptors 0 to 2, which a process without standard
+ * streams may well be given for a socket. */
+static int move_above_stdio(int* fd) {
+  int moved;
+
+  if (*fd > STDERR_FILENO) return 0;
+  moved = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (moved == -1) return ipc__errno();
+  close(*fd);
+  *fd = moved;
+  return 0;
+}
+
+int ipc__stream_open(uv_loop_t* loop,
+                     ipc__stream_t* stream,
+                     uv_os_fd_t handle,
+                     const ipc_allocator_t* allocator,
+                     ipc__stream_written_cb on_written) {
+  int err;
+
+  stream->allocator = allocator;
+  stream->on_written = on_written;
+  stream->on_closed = NULL;
+  stream->os.room = NULL;
+  err = uv_pipe_init(loop, &stream->pipe, 0);
+  if (err == 0) err = move_above_stdio(&handle);
+  if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
+  if (err != 0) close(handle);
+  return err;
+}
+
+uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream) {
+  uv_os_fd_t fd;
+
+  if (uv_fileno((const uv_handle_t*) &stream->pipe, &fd) != 0) return -1;
+  return fd;
+}
+
+/* There may be room. What stands in the way otherwise, the next write tells:
+ * the status of a poll can't be told from its own troubles. */
+static void on_writable(uv_poll_t* poll, int status, int events) {
+  struct ipc__room_s* room;
+
+  (void) status;
+  (void) events;
+  room = poll->data;
+  uv_poll_stop(poll);
+  room->stream->on_written(room->stream, 0, 0);
+}
+
+static int make_room(ipc__stream_t* stream) {
+  struct ipc__room_s* room;
+
+  room = ipc__calloc(stream->allocator, sizeof(*room));
+  if (room == NULL) return UV_ENOMEM;
+  room->fd = fcntl(ipc__stream_handle(stream), F_DUPFD_CLOEXEC, 0);
+  if (room->fd == -1) goto fail_memory;
+  if (uv_poll_init(stream->pipe.loop, &room->poll, room->fd) != 0) goto fail_fd;
+  room->poll.data = room;
+  room->stream = stream;
+  stream->os.room = room;
+  return 0;
+
+fail_fd:
+  close(room->fd);
+fail_memory:
+  ipc__free(stream->allocator, room);
+  return UV_ENOBUFS;
+}
+
+/* UV_EAGAIN: on_written will come. UV_ENOBUFS: it won't, we have nothing to
+ * wait with. */
+static int wait_for_room(ipc__stream_t* stream) {
+  if (stream->os.room == NULL && make_room(stream) != 0) return UV_ENOBUFS;
+  if (uv_poll_start(&stream->os.room->poll, UV_WRITABLE, on_writable) != 0)
+    return UV_ENOBUFS;
+  return UV_EAGAIN;
+}
+
+/* Copies what fits into one call; returns how many entries that takes. */
+static size_t fill_iovec(struct iovec* vector,
+                         const uv_buf_t* buffers,
+                         unsigned int count) {
+  size_t left;
+  size_t i;
+
+  left = WRITE_BYTES_MAX;
+  for (i = 0; i < count && i < IPC__STREAM_WRITE_BUFFERS && left > 0; i++) {
+    vector[i].iov_base = buffers[i].base;
+    vector[i].iov_len = buffers[i].len < left ? buffers[i].len : left;
+    left -= vector[i].iov_len;
+  }
+  return i;
+}
+
+ssize_t ipc__stream_write(ipc__stream_t* stream,
+                          const uv_buf_t* buffers,
+                          unsigned int count) {
+  struct iovec vector[IPC__STREAM_WRITE_BUFFERS];
+  struct msghdr message = {0};
+  ssize_t written;
+  int fd;
+
+  message.msg_iov = vector;
+  message.msg_iovlen = fill_iovec(vector, buffers, count);
+  fd = ipc__stream_handle(stream);
+  do {
+    written = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (written == -1 && errno == EINTR);
+
+  if (written >= 0) return written;
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return wait_for_room(stream);
+  /* The system's own shortage: a poll would report room for ever. */
+  if (errno == ENOBUFS || errno == ENOMEM) return UV_ENOBUFS;
+  return ipc__errno();
+}
+
+ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
+  ssize_t received;
+  int fd;
+
+  fd = ipc__stream_handle(stream);
+  do {
+    received = recv(fd, data, size, MSG_DONTWAIT);
+  } while (received == -1 && errno == EINTR);
+  if (received > 0) return received;
+  return received == 0 ? UV_EOF : ipc__errno();
+}
+
+int ipc__stream_shutdown(ipc__stream_t* stream) {
+  if (shutdown(ipc__stream_handle(stream), SHUT_WR) == 0) return 0;
+  return errno == ENOTCONN ? UV_EPIPE : ipc__errno();
+}
+
+int ipc__stream_has_unread(ipc__stream_t* stream) {
+  (void) stream;
+  return 0;
+}
+
+static size_t buffer_size(int fd, int option) {
+  socklen_t size;
+  int bytes;
+
+  size = sizeof(bytes);
+  if (getsockopt(fd, SOL_SOCKET, option, &bytes, &size) == -1) return 0;
+  return (size_t) bytes;
+}
+
+void ipc__stream_buffer_sizes(ipc__stream_t* stream,
+                              size_t* in_bytes,
+                              size_t* out_bytes) {
+  int fd;
+
+  fd = ipc__stream_handle(stream);
+  *in_bytes = buffer_size(fd, SO_RCVBUF);
+  *out_bytes = buffer_size(fd, SO_SNDBUF);
+}
+
+/* The later of the two handles to close reports it. */
+static void on_pipe_closed(uv_handle_t* handle) {
+  ipc__stream_t* stream;
+
+  stream = (ipc__stream_t*) handle;
+  if (stream->os.room != NULL)
+    stream->os.room->is_pipe_closed = 1;
+  else
+    stream->on_closed(stream);
+}
+
+static void on_poll_closed(uv_handle_t* handle) {
+  struct ipc__room_s* room;
+  ipc__stream_t* stream;
+  int is_last;
+
+  room = handle->data;
+  stream = room->stream;
+  is_last = room->is_pipe_closed;
+  stream->os.room = NULL;
+  ipc__free(stream->allocator, room);
+  if (is_last) stream->on_closed(stream);
+}
+
+void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb on_closed) {
+  struct ipc__room_s* room;
+
+  stream->on_closed = on_closed;
+  room = stream->os.room;
+  if (room != NULL) {
+    uv_close((uv_handle_t*) &room->poll, on_poll_closed);
+    close(room->fd);
+  }
+  uv_close((uv_handle_t*) &stream->pipe, on_pipe_closed);
+}

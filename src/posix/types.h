@@ -1,0 +1,20 @@
+/* What a stream needs on POSIX beside uv_pipe_t. */
+#ifndef IPC_CHANNEL_POSIX_TYPES_H
+#define IPC_CHANNEL_POSIX_TYPES_H
+
+#include <uv.h>
+
+/* Whether endpoints have permission bits and an owner (else: a descriptor). */
+#define IPC__HAS_POSIX_MODE 1
+/* Whether a stream can end one direction and keep the other. */
+#define IPC__HAS_HALF_CLOSE 1
+/* Whether a client has a say in the size of the system's buffers. */
+#define IPC__CLIENT_SIZES_BUFFERS 1
+
+typedef struct ipc__stream_os_s {
+  /* Waits for room on a duplicate of the descriptor; made when a write first
+   * finds none, closed when all is written. NULL: no wait. */
+  struct ipc__room_s* room;
+} ipc__stream_os_t;
+
+#endif /* IPC_CHANNEL_POSIX_TYPES_H */

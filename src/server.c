@@ -1,0 +1,378 @@
+/* Listening: which clients get in, how many, and what becomes of them until
+ * their hello is good and they surface as channels. */
+#include "server.h"
+
+#include <string.h>
+
+#include "alloc.h"
+
+/* Clients that were told no are given time to read it. With so many of them
+ * waiting, no more are accepted. */
+#define MAX_REFUSING 64u
+
+static void finish(ipc_server_t* server) {
+  ipc__hub_t* hub = server->hub;
+
+  if (!server->is_closing || server->listener != NULL) return;
+  if (server->channels != NULL) return;
+  if (server->on_close != NULL) server->on_close(server);
+  ipc__free(&hub->settings.allocator, server->group);
+  ipc__free(&hub->settings.allocator, server);
+  ipc__hub_unref(hub);
+}
+
+/* Takes clients from the system only while there is a place for them; for a
+ * native channel the place may be one to be told no. */
+static void update_listening(ipc_server_t* server) {
+  int is_full = server->max_instances != IPC_CHANNEL_UNLIMITED &&
+                server->instances >= server->max_instances;
+  int is_raw = server->hub->settings.framing == IPC_CHANNEL_FRAMING_RAW;
+
+  if (server->is_closing) return;
+  if ((is_full && is_raw) || server->refusing >= MAX_REFUSING) {
+    ipc__listener_stop(server->listener);
+  } else {
+    ipc__listener_start(server->listener);
+  }
+}
+
+static void add_channel(ipc_server_t* server, ipc_channel_t* channel) {
+  channel->server = server;
+  channel->is_server = 1;
+  channel->data = server->data;
+  channel->next = server->channels;
+  if (channel->next != NULL) channel->next->previous = channel;
+  server->channels = channel;
+  server->instances++;
+}
+
+static void remove_channel(ipc_server_t* server, ipc_channel_t* channel) {
+  if (channel->previous != NULL) {
+    channel->previous->next = channel->next;
+  } else {
+    server->channels = channel->next;
+  }
+  if (channel->next != NULL) channel->next->previous = channel->previous;
+  channel->previous = channel->next = NULL;
+  channel->server = NULL;
+  if (channel->is_refused) {
+    server->refusing--;
+  } else {
+    server->instances--;
+  }
+}
+
+void ipc__server_forget(ipc_channel_t* channel) {
+  ipc_server_t* server = channel->server;
+
+  remove_channel(server, channel);
+  update_listening(server);
+  finish(server);
+}
+
+/* ---- Greeting ----------------------------------------------------------- */
+
+static void on_handshake_deadline(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel =
+      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+
+  if (channel->state == IPC__GREETING) {
+    ipc__server_handshake_failed(channel);
+  } else {
+    ipc__channel_destroy(channel, 0);
+  }
+}
+
+static void set_handshake_deadline(ipc_channel_t* channel) {
+  ipc__hub_set_deadline(channel->hub, &channel->deadline,
+                        channel->server->handshake_timeout_ms, 0,
+                        on_handshake_deadline);
+}
+
+void ipc__server_handshake_failed(ipc_channel_t* channel) {
+  if (channel->state == IPC__GREETING) channel->server->stats.handshake_errors++;
+  ipc__channel_destroy(channel, 0);
+}
+
+/* Says no and waits until the client has gone, so that it can read why: a pipe
+ * that is closed at once may take the answer with it. */
+void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict) {
+  ipc_server_t* server = channel->server;
+
+  switch (verdict) {
+    case IPC__VERDICT_BUSY:
+      server->stats.refused_busy++;
+      break;
+    case IPC__VERDICT_DENIED:
+      server->stats.refused_peer++;
+      break;
+    default:
+      server->stats.handshake_errors++;
+      break;
+  }
+  channel->state = IPC__REFUSING;
+  channel->is_refused = 1;
+  server->instances--;
+  server->refusing++;
+  set_handshake_deadline(channel);
+  if (ipc__channel_put_hello(channel, verdict) != 0) {
+    ipc__channel_destroy(channel, 0);
+  }
+  ipc__hub_due(channel->hub, channel);
+}
+
+static void surface(ipc_channel_t* channel) {
+  ipc_server_t* server = channel->server;
+
+  channel->is_surfaced = 1;
+  server->stats.accepted++;
+  ipc__channel_opened(channel);
+  if (server->on_connection != NULL) {
+    server->on_connection(server, channel);
+  } else {
+    channel->is_owned = 1;
+  }
+}
+
+void ipc__server_greeted(ipc_channel_t* channel) {
+  if (ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) != 0) {
+    ipc__server_handshake_failed(channel);
+    return;
+  }
+  surface(channel);
+}
+
+/* ---- Accepting ---------------------------------------------------------- */
+
+/* Whether this client may in, before a byte of it has been read. */
+static ipc__verdict_t judge(ipc_server_t* server, uv_os_fd_t handle) {
+  ipc_peer_t peer;
+  int err;
+
+  memset(&peer, 0, sizeof(peer));
+  err = ipc__peer_get(handle, 0, &peer);
+  if (server->peers != IPC_CHANNEL_PEERS_ANYBODY) {
+    if (err != 0) return IPC__VERDICT_DENIED;
+    if (!ipc__peer_is_me(&peer) &&
+        (server->group == NULL ||
+         !ipc__peer_in_group(handle, &peer, server->group))) {
+      return IPC__VERDICT_DENIED;
+    }
+  }
+  if (server->on_admit != NULL && server->on_admit(server, &peer) != 0) {
+    return IPC__VERDICT_DENIED;
+  }
+  if (server->max_instances != IPC_CHANNEL_UNLIMITED &&
+      server->instances >= server->max_instances) {
+    return IPC__VERDICT_BUSY;
+  }
+  return IPC__VERDICT_ACCEPTED;
+}
+
+/* Gives a client that has passed, or is to be told why not, a channel. */
+static void welcome(ipc_server_t* server,
+                    uv_os_fd_t handle,
+                    ipc__verdict_t verdict) {
+  ipc_channel_t* channel;
+
+  channel = ipc__channel_create(server->hub);
+  if (channel == NULL) {
+    server->stats.accept_errors++;
+    ipc__handle_close(handle);
+    return;
+  }
+  add_channel(server, channel);
+  channel->state = IPC__GREETING;
+  if (ipc__channel_adopt(channel, handle) != 0) {
+    server->stats.accept_errors++;
+    ipc__channel_destroy(channel, 0);
+  } else if (verdict != IPC__VERDICT_ACCEPTED) {
+    ipc__server_refuse(channel, verdict);
+  } else if (ipc__channel_is_native(channel)) {
+    set_handshake_deadline(channel);
+    /* A client speaks first and at once: most often it has already. */
+    ipc__channel_read_now(channel);
+  } else {
+    surface(channel);
+  }
+  ipc__hub_due(server->hub, channel);
+}
+
+static void on_accept(void* owner, uv_os_fd_t handle) {
+  ipc_server_t* server = owner;
+  ipc__hub_t* hub = server->hub;
+  ipc__verdict_t verdict;
+
+  ipc__hub_enter(hub);
+  verdict = judge(server, handle);
+  if (server->is_closing) { /* by on_admit */
+    ipc__handle_close(handle);
+  } else if (verdict != IPC__VERDICT_ACCEPTED &&
+             hub->settings.framing == IPC_CHANNEL_FRAMING_RAW) {
+    server->stats.refused_peer++;
+    ipc__handle_close(handle);
+  } else {
+    welcome(server, handle, verdict);
+    update_listening(server);
+  }
+  ipc__hub_leave(hub);
+}
+
+static void on_accept_error(void* owner, int status) {
+  ipc_server_t* server = owner;
+  ipc__hub_t* hub = server->hub;
+
+  ipc__hub_enter(hub);
+  server->stats.accept_errors++;
+  if (server->on_error != NULL && !server->is_closing) {
+    server->on_error(server, status);
+  }
+  ipc__hub_leave(hub);
+}
+
+static void on_listener_close(void* owner) {
+  ipc_server_t* server = owner;
+  ipc__hub_t* hub = server->hub;
+
+  ipc__hub_enter(hub);
+  server->listener = NULL;
+  finish(server);
+  ipc__hub_leave(hub);
+}
+
+static const ipc__listener_callbacks_t callbacks = {
+    on_accept, on_accept_error, on_listener_close};
+
+/* ---- Life --------------------------------------------------------------- */
+
+static int open_listener(ipc_server_t* server,
+                         const ipc__server_options_t* o) {
+  ipc__hub_t* hub = server->hub;
+  ipc__listen_config_t config;
+  int err;
+
+  config.allocator = &hub->settings.allocator;
+  config.os_name = hub->os_name;
+  config.is_bare = ipc__name_is_bare(o->base.name);
+  config.pending_instances = o->pending_instances;
+  config.in_bytes = o->base.channel.in_bytes;
+  config.out_bytes = o->base.channel.out_bytes;
+  config.peers = o->peers;
+  config.group = o->group;
+  config.mode = o->mode;
+  config.uid = o->uid;
+  config.gid = o->gid;
+  config.sddl = o->sddl;
+  err = ipc__listener_open(hub->loop, &config, &callbacks, server,
+                           &server->listener);
+  if (err != 0) return err;
+  server->pending_instances = ipc__listener_pending_instances(server->listener);
+  return 0;
+}
+
+static ipc_server_t* create_server(ipc__hub_t* hub,
+                                   const ipc__server_options_t* o,
+                                   void* data) {
+  const ipc_allocator_t* allocator = &hub->settings.allocator;
+  ipc_server_t* server;
+
+  server = ipc__calloc(allocator, sizeof(*server));
+  if (server == NULL) return NULL;
+  if (o->group != NULL) {
+    server->group = ipc__strdup(allocator, o->group);
+    if (server->group == NULL) {
+      ipc__free(allocator, server);
+      return NULL;
+    }
+  }
+  server->hub = hub;
+  server->data = data;
+  server->peers = o->peers;
+  server->max_instances = o->max_instances;
+  server->handshake_timeout_ms = o->handshake_timeout_ms;
+  server->on_admit = o->on_admit;
+  server->on_connection = o->on_connection;
+  server->on_error = o->on_error;
+  return server;
+}
+
+int ipc_server_listen(uv_loop_t* loop,
+                      const ipc_server_options_t* options,
+                      void* data,
+                      ipc_server_t** out) {
+  const ipc__server_options_t* o = ipc__server_options(options);
+  ipc_name_info_t name;
+  ipc__hub_t* hub;
+  ipc_server_t* server;
+  int err;
+
+  if (loop == NULL || o == NULL || out == NULL) return UV_EINVAL;
+  *out = NULL;
+  if (o->base.error != 0) return o->base.error;
+  err = ipc_name_resolve(o->base.name, &name);
+  if (err != 0) return err;
+  err = ipc__hub_create(loop, &o->base.channel, name.os_name, &hub);
+  if (err != 0) return err;
+  server = create_server(hub, o, data);
+  err = UV_ENOMEM;
+  if (server == NULL) goto fail_hub;
+  err = open_listener(server, o);
+  if (err != 0) goto fail_server;
+  *out = server;
+  return 0;
+
+fail_server:
+  ipc__free(&hub->settings.allocator, server->group);
+  ipc__free(&hub->settings.allocator, server);
+fail_hub:
+  ipc__hub_unref(hub);
+  return err;
+}
+
+/* A server that closes keeps only the channels it owns, to close them. */
+static void part_with(ipc_server_t* server, ipc_channel_t* channel) {
+  if (!channel->is_surfaced) {
+    ipc__channel_destroy(channel, 0);
+  } else if (channel->is_owned) {
+    ipc_channel_close(channel);
+  } else {
+    remove_channel(server, channel);
+  }
+}
+
+int ipc_server_close(ipc_server_t* server, ipc_server_close_cb cb) {
+  ipc_channel_t* channel;
+  ipc_channel_t* next;
+
+  if (server == NULL) return UV_EINVAL;
+  if (server->is_closing) return UV_EALREADY;
+  server->is_closing = 1;
+  server->on_close = cb;
+  for (channel = server->channels; channel != NULL; channel = next) {
+    next = channel->next;
+    part_with(server, channel);
+  }
+  ipc__listener_close(server->listener);
+  return 0;
+}
+
+void* ipc_server_data(const ipc_server_t* server) {
+  return server == NULL ? NULL : server->data;
+}
+
+int ipc_server_info(const ipc_server_t* server, ipc_server_info_t* info) {
+  if (server == NULL || info == NULL) return UV_EINVAL;
+  memset(info, 0, sizeof(*info));
+  info->os_name = server->hub->os_name;
+  info->framing = server->hub->settings.framing;
+  info->max_instances = server->max_instances;
+  info->pending_instances = server->pending_instances;
+  return 0;
+}
+
+int ipc_server_stats(const ipc_server_t* server, ipc_server_stats_t* stats) {
+  if (server == NULL || stats == NULL) return UV_EINVAL;
+  *stats = server->stats;
+  stats->instances = server->instances;
+  return 0;
+}

@@ -1,0 +1,139 @@
+/* Names on Windows: \\.\pipe\NAME, which a bare name becomes, or \\?\pipe\NAME.
+ * It must never let a name through that Windows would take to another machine
+ * or turn into another name. */
+#include "win32.h"
+
+#include <string.h>
+
+#include "../name.h"
+
+#define PREFIX "\\\\.\\pipe\\"
+#define PREFIX_LENGTH (sizeof(PREFIX) - 1)
+
+static int is_slash(char c) {
+  return c == '\\' || c == '/';
+}
+
+static int is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* \\.\pipe\ or \\?\pipe\, "pipe" in any case, backslashes only. */
+static int has_pipe_prefix(const char* name) {
+  return strncmp(name, "\\\\", 2) == 0 && (name[2] == '.' || name[2] == '?') &&
+         name[3] == '\\' && _strnicmp(name + 4, "pipe", 4) == 0 &&
+         name[8] == '\\';
+}
+
+/* UTF-16 units of valid UTF-8: one for each character, two for those of four
+ * bytes. */
+static size_t utf16_length(const char* text) {
+  size_t units = 0;
+
+  for (; *text != '\0'; text++) {
+    unsigned char byte = (unsigned char) *text;
+    if ((byte & 0xC0) != 0x80) units += byte >= 0xF0 ? 2 : 1;
+  }
+  return units;
+}
+
+/* The part after the prefix of a whole pipe name. */
+static int check_pipe_part(const char* name, ipc_name_info_t* info) {
+  const char* part = name + PREFIX_LENGTH;
+  size_t length = strlen(part);
+  ptrdiff_t bad = ipc__utf8_check(name);
+
+  if (bad >= 0) {
+    return ipc__name_refuse(info, UV_EINVAL, "byte %d of the name is not UTF-8",
+                            (int) bad);
+  }
+  if (length == 0) {
+    return ipc__name_refuse(info, UV_EINVAL, "nothing follows %s", PREFIX);
+  }
+  if (strpbrk(part, "\\/") != NULL) {
+    return ipc__name_refuse(info, UV_EINVAL,
+                            "a pipe's name has no slash after %s", PREFIX);
+  }
+  /* Under \\.\ Windows drops these, and so makes it another name. */
+  if (name[2] == '.' && strchr(". ", part[length - 1]) != NULL) {
+    return ipc__name_refuse(info, UV_EINVAL,
+                            "a pipe's name doesn't end in '.' or a space");
+  }
+  return 0;
+}
+
+/* Says what kind of name it is that isn't one here. */
+static int refuse_path(const char* name, ipc_name_info_t* info) {
+  if (is_slash(name[0]) && is_slash(name[1])) {
+    return ipc__name_refuse(info, UV_EINVAL,
+                            "a name on this machine begins with %s or "
+                            "\\\\?\\pipe\\, written just so",
+                            PREFIX);
+  }
+  return ipc__name_refuse(info, UV_EINVAL,
+                          "a path is not a name on Windows, only a bare name "
+                          "or %sNAME is",
+                          PREFIX);
+}
+
+static int check(const char* name, ipc_name_info_t* info) {
+  if (has_pipe_prefix(name)) return check_pipe_part(name, info);
+  if (is_slash(name[0]) || (is_letter(name[0]) && name[1] == ':')) {
+    return refuse_path(name, info);
+  }
+  return ipc__name_check_bare(name, info);
+}
+
+int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
+  const char* parts[] = {PREFIX, name, NULL};
+  int err;
+
+  info->os_name_limit = IPC__PIPE_NAME_LIMIT;
+  err = check(name, info);
+  if (err != 0) return err;
+
+  ipc__name_join(info, ipc__name_is_bare(name) ? parts : parts + 1);
+  info->os_name_length =
+      utf16_length(name) + (ipc__name_is_bare(name) ? PREFIX_LENGTH : 0);
+  if (info->os_name_length > info->os_name_limit) {
+    return ipc__name_refuse(
+        info, UV_ENAMETOOLONG,
+        "%u UTF-16 units too long: it has %u and Windows takes %u",
+        (unsigned int) (info->os_name_length - info->os_name_limit),
+        (unsigned int) info->os_name_length,
+        (unsigned int) info->os_name_limit);
+  }
+  return 0;
+}
+
+int ipc__name_is_bare(const char* name) {
+  return !is_slash(name[0]);
+}
+
+int ipc__name_probe(const char* os_name,
+                    ipc_name_state_t* state,
+                    ipc_peer_t* peer) {
+  ipc__connect_config_t config;
+  uv_os_fd_t handle;
+  int err;
+
+  memset(&config, 0, sizeof(config));
+  config.os_name = os_name;
+  config.impersonation = IPC_CHANNEL_IMPERSONATION_IDENTIFICATION;
+  err = ipc__connect(&config, &handle);
+  switch (err) {
+    case 0:
+      *state = IPC_CHANNEL_NAME_LIVE;
+      err = ipc__peer_get(handle, 1, peer);
+      ipc__handle_close(handle);
+      return err;
+    case UV_ENOENT:
+      *state = IPC_CHANNEL_NAME_ABSENT;
+      return 0;
+    case UV_EBUSY:
+      *state = IPC_CHANNEL_NAME_BUSY;
+      return 0;
+    default:
+      return err;
+  }
+}

@@ -1,0 +1,259 @@
+/* Connected pipes under libuv, which reads and writes them. It must never let
+ * libuv shut a pipe down (that flushes in a thread and cuts the pipe 50 ms
+ * later), and never let a peer that doesn't read tie up much of the kernel's
+ * memory. */
+#include "win32.h"
+
+#include <string.h>
+
+#include "../alloc.h"
+
+/* How much one write takes. The kernel copies a write as a whole to memory that
+ * is never paged out, however small the pipe's buffer; this is four times
+ * libuv's buffer, so that a fast reader doesn't notice. */
+#define WRITE_LIMIT (256 * 1024)
+
+/* The CRT's descriptors that libuv never closes. */
+#define STANDARD_DESCRIPTORS 3
+
+/* Out of winternl.h and the driver kit, which name it only in parts. */
+#define FILE_PIPE_LOCAL_INFORMATION_CLASS 24
+#define FILE_PIPE_STATE_CONNECTED 3
+#define FILE_PIPE_END_SERVER 1
+
+typedef struct file_pipe_local_information_s {
+  ULONG type;
+  ULONG configuration;
+  ULONG maximum_instances;
+  ULONG current_instances;
+  ULONG inbound_quota; /* towards the server, at both ends */
+  ULONG read_data_available;
+  ULONG outbound_quota;
+  ULONG write_quota_available; /* of this end */
+  ULONG state;
+  ULONG end;
+} file_pipe_local_information_t;
+
+typedef struct io_status_block_s {
+  union {
+    LONG status;
+    void* pointer;
+  } u;
+  ULONG_PTR information;
+} io_status_block_t;
+
+typedef LONG(WINAPI* nt_query_information_file_t)(HANDLE file,
+                                                  io_status_block_t* status,
+                                                  void* information,
+                                                  ULONG size,
+                                                  int information_class);
+
+/* ---- Opening ------------------------------------------------------------ */
+
+/* Closes through libuv, whose CRT need not be ours. */
+static void close_descriptor(uv_loop_t* loop, int fd) {
+  uv_fs_t request;
+
+  uv_fs_close(loop, &request, fd, NULL);
+  uv_fs_req_cleanup(&request);
+}
+
+/* uv_pipe_open duplicates a standard descriptor's handle and never closes the
+ * original, so the peer would not see our end. Where the program has closed one
+ * of the three, NUL takes its place and the pipe gets another. */
+static void fill_standard_descriptors(uv_loop_t* loop) {
+  uv_fs_t request;
+  int fd;
+
+  for (fd = 0; fd < STANDARD_DESCRIPTORS; fd++) {
+    if (uv_get_osfhandle(fd) != INVALID_HANDLE_VALUE) continue;
+    uv_fs_open(loop, &request, "NUL", UV_FS_O_RDWR, 0, NULL);
+    uv_fs_req_cleanup(&request);
+  }
+}
+
+int ipc__stream_open(uv_loop_t* loop,
+                     ipc__stream_t* stream,
+                     uv_os_fd_t handle,
+                     const ipc_allocator_t* allocator,
+                     ipc__stream_written_cb on_written) {
+  int fd;
+  int err;
+
+  memset(&stream->os, 0, sizeof(stream->os));
+  stream->allocator = allocator;
+  stream->on_written = on_written;
+  stream->on_closed = NULL;
+  err = uv_pipe_init(loop, &stream->pipe, 0); /* can't fail on Windows */
+  if (err != 0) goto close_handle;
+
+  fill_standard_descriptors(loop);
+  fd = uv_open_osfhandle(handle);
+  if (fd < 0) {
+    err = UV_EMFILE; /* the CRT's table is full, and nothing else is wrong */
+    goto close_handle;
+  }
+  err = uv_pipe_open(&stream->pipe, fd);
+  if (err != 0) close_descriptor(loop, fd);
+  return err;
+
+close_handle:
+  CloseHandle(handle);
+  return err;
+}
+
+/* ---- Writing ------------------------------------------------------------ */
+
+/* Whatever the state of the pipe is called, a write can say only that it's
+ * broken. */
+static int write_error(const ipc__stream_t* stream, int err) {
+  if (err == 0) return 0;
+  if (uv_is_closing((const uv_handle_t*) &stream->pipe)) return UV_ECANCELED;
+  return err == UV_EOF ? UV_EPIPE : err;
+}
+
+static void on_write(uv_write_t* request, int status) {
+  ipc__stream_t* stream = (ipc__stream_t*) request->handle;
+  size_t bytes = stream->os.writing;
+
+  ipc__free(stream->allocator, stream->os.joined);
+  stream->os.joined = NULL;
+  stream->os.writing = 0;
+  status = write_error(stream, status);
+  stream->on_written(stream, status, status == 0 ? bytes : 0);
+}
+
+/* Puts the first `size` bytes of the buffers end to end. libuv would do it too,
+ * but forgets the copy when the write fails at once. */
+static int join(ipc__stream_t* stream,
+                const uv_buf_t* buffers,
+                size_t size,
+                uv_buf_t* whole) {
+  char* end;
+  size_t part;
+
+  stream->os.joined = ipc__malloc(stream->allocator, size);
+  if (stream->os.joined == NULL) return UV_ENOMEM;
+  *whole = uv_buf_init(stream->os.joined, (unsigned int) size);
+  for (end = whole->base; size > 0; end += part, size -= part, buffers++) {
+    part = buffers->len < size ? buffers->len : size;
+    memcpy(end, buffers->base, part);
+  }
+  return 0;
+}
+
+ssize_t ipc__stream_write(ipc__stream_t* stream,
+                          const uv_buf_t* buffers,
+                          unsigned int count) {
+  uv_buf_t whole;
+  size_t size = 0;
+  unsigned int i;
+  int err = 0;
+
+  for (i = 0; i < count && size < WRITE_LIMIT; i++) size += buffers[i].len;
+  if (size > WRITE_LIMIT) size = WRITE_LIMIT;
+
+  if (count > 0 && buffers[0].len >= size) {
+    whole = uv_buf_init(buffers[0].base, (unsigned int) size);
+  } else {
+    err = join(stream, buffers, size, &whole);
+  }
+  if (err == 0) {
+    err = uv_write(&stream->os.write, (uv_stream_t*) &stream->pipe, &whole, 1,
+                   on_write);
+  }
+  if (err != 0) {
+    ipc__free(stream->allocator, stream->os.joined);
+    stream->os.joined = NULL;
+    return write_error(stream, err);
+  }
+  stream->os.writing = size;
+  stream->os.unread += size;
+  return UV_EAGAIN;
+}
+
+/* ---- The rest ----------------------------------------------------------- */
+
+ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
+  (void) stream;
+  (void) data;
+  (void) size;
+  return UV_EAGAIN;
+}
+
+int ipc__stream_shutdown(ipc__stream_t* stream) {
+  (void) stream;
+  return UV_ENOTSUP;
+}
+
+/* What the kernel knows about our end of a pipe that still has another. Can't
+ * block: the handle is an overlapped one. */
+static int query(ipc__stream_t* stream, file_pipe_local_information_t* info) {
+  HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+  nt_query_information_file_t query_file;
+  io_status_block_t status;
+
+  if (ntdll == NULL) return 0;
+  query_file = (nt_query_information_file_t) (void (*)(void)) GetProcAddress(
+      ntdll, "NtQueryInformationFile");
+  return query_file != NULL &&
+         query_file(ipc__stream_handle(stream), &status, info, sizeof(*info),
+                    FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0 &&
+         info->state == FILE_PIPE_STATE_CONNECTED;
+}
+
+/* Bytes in the pipe use up its quota; but so does a read that waits, by what it
+ * asks for (a libuv peer asks for none). More in use than can be unread is such
+ * a read, and then everything has been read. */
+int ipc__stream_has_unread(ipc__stream_t* stream) {
+  file_pipe_local_information_t info;
+  ULONG quota;
+  ULONG used;
+
+  if (!query(stream, &info)) return 0;
+  quota = info.end == FILE_PIPE_END_SERVER ? info.outbound_quota
+                                           : info.inbound_quota;
+  used = quota - info.write_quota_available;
+  if (info.write_quota_available > quota) used = 0;
+  stream->os.unread = used > stream->os.unread ? 0 : used;
+  return stream->os.unread > 0;
+}
+
+void ipc__stream_buffer_sizes(ipc__stream_t* stream,
+                              size_t* in_bytes,
+                              size_t* out_bytes) {
+  DWORD flags = 0;
+  DWORD from_server = 0;
+  DWORD to_server = 0;
+  int is_server;
+
+  *in_bytes = 0;
+  *out_bytes = 0;
+  if (!GetNamedPipeInfo(ipc__stream_handle(stream), &flags, &from_server,
+                        &to_server, NULL)) {
+    return;
+  }
+  is_server = (flags & PIPE_SERVER_END) != 0;
+  *in_bytes = is_server ? to_server : from_server;
+  *out_bytes = is_server ? from_server : to_server;
+}
+
+uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream) {
+  uv_os_fd_t handle;
+
+  if (uv_fileno((const uv_handle_t*) &stream->pipe, &handle) != 0) {
+    return INVALID_HANDLE_VALUE;
+  }
+  return handle;
+}
+
+static void on_closed(uv_handle_t* handle) {
+  ipc__stream_t* stream = (ipc__stream_t*) handle;
+
+  stream->on_closed(stream);
+}
+
+void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb closed_cb) {
+  stream->on_closed = closed_cb;
+  uv_close((uv_handle_t*) &stream->pipe, on_closed);
+}

@@ -1,0 +1,21 @@
+/* What a stream needs on Windows beside uv_pipe_t. */
+#ifndef IPC_CHANNEL_WIN32_TYPES_H
+#define IPC_CHANNEL_WIN32_TYPES_H
+
+#include <uv.h>
+
+/* Whether endpoints have permission bits and an owner (else: a descriptor). */
+#define IPC__HAS_POSIX_MODE 0
+/* Whether a stream can end one direction and keep the other. */
+#define IPC__HAS_HALF_CLOSE 0
+/* Whether a client has a say in the size of the system's buffers. */
+#define IPC__CLIENT_SIZES_BUFFERS 0
+
+typedef struct ipc__stream_os_s {
+  uv_write_t write; /* the one write under way */
+  size_t writing;   /* its bytes */
+  char* joined;     /* copy of its buffers, where there was more than one */
+  size_t unread;    /* at most so many bytes are unread by the peer */
+} ipc__stream_os_t;
+
+#endif /* IPC_CHANNEL_WIN32_TYPES_H */

@@ -1,0 +1,57 @@
+/* What the files of this folder share. uv.h comes first everywhere, because it
+ * brings winsock2.h, which must stand before windows.h. */
+#ifndef IPC_CHANNEL_WIN32_WIN32_H
+#define IPC_CHANNEL_WIN32_WIN32_H
+
+#include "../platform.h"
+
+#include <windows.h>
+
+/* CreateNamedPipe takes 256 UTF-16 units, the prefix included. */
+#define IPC__PIPE_NAME_LIMIT 256
+
+/* The rights that a client has and asks for: read, write, attributes, the
+ * security descriptor, wait. It is what GENERIC_READ | GENERIC_WRITE would be
+ * without FILE_CREATE_PIPE_INSTANCE, the right to answer in the server's place,
+ * so a client must not ask for the generic rights either. */
+#define IPC__CLIENT_RIGHTS                                           \
+  (FILE_READ_DATA | FILE_WRITE_DATA | FILE_READ_EA | FILE_WRITE_EA | \
+   FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | READ_CONTROL | SYNCHRONIZE)
+
+/* A SID in memory of our own. */
+typedef union ipc__sid_u {
+  SID sid;
+  BYTE bytes[SECURITY_MAX_SID_SIZE];
+} ipc__sid_t;
+
+/* ---- win32.c ------------------------------------------------------------ */
+
+/* A GetLastError code as UV_E*; never 0. */
+int ipc__win32_error(DWORD error);
+
+/* UTF-8 to UTF-16 in `units` units, the NUL included. UV_ENAMETOOLONG, or
+ * UV_EINVAL for what is not UTF-8. */
+int ipc__widen(const char* text, wchar_t* wide, int units);
+
+/* The same in memory from the allocator. */
+int ipc__widen_new(const ipc_allocator_t* allocator,
+                   const char* text,
+                   wchar_t** wide);
+
+/* ---- access.c ----------------------------------------------------------- */
+
+/* The user of a token, and of this process, as "S-1-5-..."; UV_EACCES. */
+int ipc__token_user(HANDLE token, char user[IPC_CHANNEL_USER_SIZE]);
+int ipc__my_user(char user[IPC_CHANNEL_USER_SIZE]);
+
+int ipc__sid_text(PSID sid, char text[IPC_CHANNEL_USER_SIZE]);
+
+/* A group by its name or SID; UV_ENOENT. A name may take a question to the
+ * domain controller. */
+int ipc__group_sid(const char* group, ipc__sid_t* sid);
+
+/* The security descriptor that the config asks for, to LocalFree. */
+int ipc__descriptor_make(const ipc__listen_config_t* config,
+                         PSECURITY_DESCRIPTOR* descriptor);
+
+#endif /* IPC_CHANNEL_WIN32_WIN32_H */

@@ -1,0 +1,62 @@
+/* The native framing: bytes to meaning and back. docs/wire-format.md specifies
+ * it. Pure functions: no memory, no libuv, no I/O. */
+#ifndef IPC_CHANNEL_WIRE_H
+#define IPC_CHANNEL_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define IPC__WIRE_VERSION 1
+#define IPC__WIRE_HELLO_BYTES 16
+#define IPC__WIRE_HEADER_BYTES 8
+#define IPC__WIRE_PING_BYTES 8
+
+/* Frame kinds. A receiver that doesn't know a kind with MUST_UNDERSTAND ends
+ * the channel; without, it skips the frame. */
+#define IPC__WIRE_MUST_UNDERSTAND 0x80
+enum {
+  IPC__WIRE_PING = 0x01,
+  IPC__WIRE_PONG = 0x02,
+  IPC__WIRE_MESSAGE = 0x80,
+  IPC__WIRE_FIN = 0x81,
+  IPC__WIRE_FIN_ACK = 0x82
+};
+
+/* What a server's hello says of the connection. */
+typedef enum ipc__verdict_e {
+  IPC__VERDICT_ACCEPTED = 0,
+  IPC__VERDICT_BUSY = 1,
+  IPC__VERDICT_DENIED = 2,
+  IPC__VERDICT_VERSION = 3
+} ipc__verdict_t;
+
+typedef struct ipc__hello_s {
+  uint8_t version;
+  uint8_t verdict; /* 0 from a client */
+  uint16_t features;
+  uint32_t max_message_bytes;
+} ipc__hello_t;
+
+typedef struct ipc__frame_s {
+  uint8_t kind;
+  uint32_t size; /* of the payload */
+} ipc__frame_t;
+
+void ipc__wire_put_hello(uint8_t* out, const ipc__hello_t* hello);
+/* 0; UV_EPROTO: these 16 bytes are no hello. */
+int ipc__wire_get_hello(const uint8_t* in, ipc__hello_t* hello);
+/* Whether `size` bytes, at most 16, can be how a hello begins. */
+int ipc__wire_may_be_hello(const uint8_t* in, size_t size);
+
+void ipc__wire_put_header(uint8_t* out, uint8_t kind, uint32_t size);
+/* Reads a header of 8 bytes. UV_EPROTO: not a frame, or one that has to be
+ * understood and is not; UV_EMSGSIZE: larger than `max_bytes`. Control frames
+ * are never larger than 64 KiB. */
+int ipc__wire_get_header(const uint8_t* in,
+                         uint32_t max_bytes,
+                         ipc__frame_t* frame);
+
+void ipc__wire_put_u64(uint8_t* out, uint64_t value);
+uint64_t ipc__wire_get_u64(const uint8_t* in);
+
+#endif /* IPC_CHANNEL_WIRE_H */
