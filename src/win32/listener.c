@@ -105,15 +105,16 @@ static void CALLBACK on_event(void* async, BOOLEAN timed_out) {
   uv_async_send(async);
 }
 
-/* Has the loop woken when the instance is done. */
+/* Has the loop woken when the instance is done. In a thread of the pool, not
+ * the one that waits (WT_EXECUTEINWAITTHREAD): under Wine 8 unregistering then
+ * crashes now and again. */
 static int instance_watch(instance_t* instance) {
   if (instance->result != ERROR_IO_PENDING) {
     return uv_async_send(&instance->listener->async);
   }
-  if (RegisterWaitForSingleObject(
-          &instance->wait, instance->event, on_event,
-          &instance->listener->async, INFINITE,
-          WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE)) {
+  if (RegisterWaitForSingleObject(&instance->wait, instance->event, on_event,
+                                  &instance->listener->async, INFINITE,
+                                  WT_EXECUTEONLYONCE)) {
     return 0;
   }
   instance->wait = NULL;
@@ -132,12 +133,12 @@ static void instance_drop(instance_t* instance) {
   DWORD bytes;
 
   if (instance->pipe == INVALID_HANDLE_VALUE) return;
+  instance_unwatch(instance);
   if (instance->result == ERROR_IO_PENDING) {
     CancelIoEx(instance->pipe, &instance->overlapped);
     /* The kernel has our memory until this returns, which is soon. */
     GetOverlappedResult(instance->pipe, &instance->overlapped, &bytes, TRUE);
   }
-  instance_unwatch(instance);
   CloseHandle(instance->pipe);
   instance->pipe = INVALID_HANDLE_VALUE;
 }
@@ -294,16 +295,36 @@ static void listener_release(ipc__listener_t* listener) {
   LocalFree(listener->descriptor);
 }
 
-/* Takes the name, and makes all instances and has them listen. */
-static int listener_create_all(ipc__listener_t* listener) {
-  instance_t* instance;
-  unsigned int i;
+/* Makes the first instance and uses it up: one that listens can't be made to
+ * stop, but one that has lost its client takes no other. A stranger who is
+ * quicker than we are is that client. */
+static int listener_take_name(ipc__listener_t* listener, const char* os_name) {
+  ipc__connect_config_t config;
+  uv_os_fd_t client = INVALID_HANDLE_VALUE;
   int err;
 
   err = create_pipe(listener, 1, &listener->anchor);
   if (err != 0) return err;
-  /* Nobody can connect to it from here on. */
-  DisconnectNamedPipe(listener->anchor);
+  memset(&config, 0, sizeof(config));
+  config.os_name = os_name;
+  config.impersonation = IPC_CHANNEL_IMPERSONATION_ANONYMOUS;
+  err = ipc__connect(&config, &client);
+  if (err == UV_EBUSY) err = 0;
+  /* It listens still: others, on a system that forgets to refuse a second first
+   * instance (Wine), have taken our client. */
+  if (err == 0 && !DisconnectNamedPipe(listener->anchor)) err = UV_EADDRINUSE;
+  if (client != INVALID_HANDLE_VALUE) CloseHandle(client);
+  return err;
+}
+
+/* Takes the name, and makes all instances and has them listen. */
+static int listener_create_all(ipc__listener_t* listener, const char* os_name) {
+  instance_t* instance;
+  unsigned int i;
+  int err;
+
+  err = listener_take_name(listener, os_name);
+  if (err != 0) return err;
 
   for (i = 0; i < listener->count; i++) {
     instance = &listener->instances[i];
@@ -357,7 +378,7 @@ int ipc__listener_open(uv_loop_t* loop,
   if (err != 0) goto free_listener;
   err = ipc__descriptor_make(config, &listener->descriptor);
   if (err != 0) goto free_listener;
-  err = listener_create_all(listener);
+  err = listener_create_all(listener, config->os_name);
   if (err != 0) goto release;
   err = listener_attach(listener, loop);
   if (err != 0) goto release;

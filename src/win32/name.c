@@ -37,29 +37,30 @@ static size_t utf16_length(const char* text) {
   return units;
 }
 
+/* Under \\.\ Windows drops these, and so makes it another name. */
+static int check_end(const char* name, ipc_name_info_t* info) {
+  if (strchr(". ", name[strlen(name) - 1]) == NULL) return 0;
+  return ipc__name_refuse(info, UV_EINVAL,
+                          "a pipe's name doesn't end in '.' or a space");
+}
+
 /* The part after the prefix of a whole pipe name. */
 static int check_pipe_part(const char* name, ipc_name_info_t* info) {
   const char* part = name + PREFIX_LENGTH;
-  size_t length = strlen(part);
   ptrdiff_t bad = ipc__utf8_check(name);
 
   if (bad >= 0) {
     return ipc__name_refuse(info, UV_EINVAL, "byte %d of the name is not UTF-8",
                             (int) bad);
   }
-  if (length == 0) {
+  if (*part == '\0') {
     return ipc__name_refuse(info, UV_EINVAL, "nothing follows %s", PREFIX);
   }
   if (strpbrk(part, "\\/") != NULL) {
     return ipc__name_refuse(info, UV_EINVAL,
                             "a pipe's name has no slash after %s", PREFIX);
   }
-  /* Under \\.\ Windows drops these, and so makes it another name. */
-  if (name[2] == '.' && strchr(". ", part[length - 1]) != NULL) {
-    return ipc__name_refuse(info, UV_EINVAL,
-                            "a pipe's name doesn't end in '.' or a space");
-  }
-  return 0;
+  return name[2] == '.' ? check_end(name, info) : 0;
 }
 
 /* Says what kind of name it is that isn't one here. */
@@ -77,11 +78,14 @@ static int refuse_path(const char* name, ipc_name_info_t* info) {
 }
 
 static int check(const char* name, ipc_name_info_t* info) {
+  int err;
+
   if (has_pipe_prefix(name)) return check_pipe_part(name, info);
   if (is_slash(name[0]) || (is_letter(name[0]) && name[1] == ':')) {
     return refuse_path(name, info);
   }
-  return ipc__name_check_bare(name, info);
+  err = ipc__name_check_bare(name, info);
+  return err != 0 ? err : check_end(name, info);
 }
 
 int ipc__name_resolve(const char* name, ipc_name_info_t* info) {

@@ -48,6 +48,46 @@ typedef LONG(WINAPI* nt_query_information_file_t)(HANDLE file,
                                                   ULONG size,
                                                   int information_class);
 
+/* ---- How full the pipe is ----------------------------------------------- */
+
+/* What the kernel knows about our end of a pipe that still has another. Can't
+ * block: the handle is an overlapped one. */
+static int query(const ipc__stream_t* stream,
+                 file_pipe_local_information_t* info) {
+  HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+  nt_query_information_file_t query_file;
+  io_status_block_t status;
+
+  if (ntdll == NULL) return 0;
+  query_file = (nt_query_information_file_t) (void (*)(void)) GetProcAddress(
+      ntdll, "NtQueryInformationFile");
+  return query_file != NULL &&
+         query_file(ipc__stream_handle(stream), &status, info, sizeof(*info),
+                    FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0 &&
+         info->state == FILE_PIPE_STATE_CONNECTED;
+}
+
+/* How much of the room for what we write is in use. */
+static ULONG used_quota(const file_pipe_local_information_t* info) {
+  ULONG quota = info->end == FILE_PIPE_END_SERVER ? info->outbound_quota
+                                                  : info->inbound_quota;
+  if (info->write_quota_available > quota) return 0;
+  return quota - info->write_quota_available;
+}
+
+/* Bytes in the pipe use up its quota; but so does a read that waits, by what it
+ * asks for (a libuv peer asks for none). More in use than can be unread is such
+ * a read, and then everything has been read. */
+int ipc__stream_has_unread(ipc__stream_t* stream) {
+  file_pipe_local_information_t info;
+  ULONG used;
+
+  if (!stream->os.has_quota || !query(stream, &info)) return 0;
+  used = used_quota(&info);
+  stream->os.unread = used > stream->os.unread ? 0 : used;
+  return stream->os.unread > 0;
+}
+
 /* ---- Opening ------------------------------------------------------------ */
 
 /* Closes through libuv, whose CRT need not be ours. */
@@ -77,6 +117,7 @@ int ipc__stream_open(uv_loop_t* loop,
                      uv_os_fd_t handle,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written) {
+  file_pipe_local_information_t info;
   int fd;
   int err;
 
@@ -94,8 +135,13 @@ int ipc__stream_open(uv_loop_t* loop,
     goto close_handle;
   }
   err = uv_pipe_open(&stream->pipe, fd);
-  if (err != 0) close_descriptor(loop, fd);
-  return err;
+  if (err != 0) {
+    close_descriptor(loop, fd);
+    return err;
+  }
+  /* Nothing is written yet: no room means that the system (Wine) won't say. */
+  stream->os.has_quota = query(stream, &info) && info.write_quota_available > 0;
+  return 0;
 
 close_handle:
   CloseHandle(handle);
@@ -184,39 +230,6 @@ ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
 int ipc__stream_shutdown(ipc__stream_t* stream) {
   (void) stream;
   return UV_ENOTSUP;
-}
-
-/* What the kernel knows about our end of a pipe that still has another. Can't
- * block: the handle is an overlapped one. */
-static int query(ipc__stream_t* stream, file_pipe_local_information_t* info) {
-  HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-  nt_query_information_file_t query_file;
-  io_status_block_t status;
-
-  if (ntdll == NULL) return 0;
-  query_file = (nt_query_information_file_t) (void (*)(void)) GetProcAddress(
-      ntdll, "NtQueryInformationFile");
-  return query_file != NULL &&
-         query_file(ipc__stream_handle(stream), &status, info, sizeof(*info),
-                    FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0 &&
-         info->state == FILE_PIPE_STATE_CONNECTED;
-}
-
-/* Bytes in the pipe use up its quota; but so does a read that waits, by what it
- * asks for (a libuv peer asks for none). More in use than can be unread is such
- * a read, and then everything has been read. */
-int ipc__stream_has_unread(ipc__stream_t* stream) {
-  file_pipe_local_information_t info;
-  ULONG quota;
-  ULONG used;
-
-  if (!query(stream, &info)) return 0;
-  quota = info.end == FILE_PIPE_END_SERVER ? info.outbound_quota
-                                           : info.inbound_quota;
-  used = quota - info.write_quota_available;
-  if (info.write_quota_available > quota) used = 0;
-  stream->os.unread = used > stream->os.unread ? 0 : used;
-  return stream->os.unread > 0;
 }
 
 void ipc__stream_buffer_sizes(ipc__stream_t* stream,

@@ -1,0 +1,97 @@
+/* What every test program shares: a loop that must close clean, names that are
+ * nobody else's, a count of open handles, and child processes that are the test
+ * program itself in another role. The same on every system. */
+#ifndef IPC_CHANNEL_TEST_HARNESS_H
+#define IPC_CHANNEL_TEST_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ipc_channel.h>
+
+/* A role that a child process plays: its arguments, without the role's name,
+ * and its exit status. */
+typedef struct test_role_s {
+  const char* name;
+  int (*play)(int argc, char** argv);
+} test_role_t;
+
+/* The whole of main: plays a role when the first argument names one, else runs
+ * the tests. Roles end with a NULL name; `roles` may be NULL. Each test gets a
+ * fresh loop from test_loop and fails when it leaves a handle open. */
+int test_main(int argc,
+              char** argv,
+              const struct CMUnitTest* tests,
+              size_t count,
+              const test_role_t* roles);
+
+/* The size of an array of tests. */
+#define TEST_COUNT(tests) (sizeof(tests) / sizeof((tests)[0]))
+
+/* A test in the table; the harness opens and checks the loop around it. */
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, test_teardown)
+int test_setup(void** state);
+int test_teardown(void** state);
+
+/* The loop of the running test. Closed, and checked to be empty, by the
+ * harness. */
+uv_loop_t* test_loop(void);
+
+/* Runs the loop until nothing is left to do. A test that hangs is failed after
+ * a minute. */
+void test_run(void);
+/* Runs until *flag is not 0. */
+void test_run_until(const int* flag);
+/* Runs for so long; only for "nothing happens", never for "by then it has". */
+void test_run_for(int ms);
+
+/* A bare name that no other test has; lives until the test ends. */
+const char* test_name(void);
+
+/* The directory of this program's endpoints on POSIX; NULL on Windows. */
+const char* test_directory(void);
+
+/* Open descriptors or handles of this process. */
+unsigned int test_count_handles(void);
+
+/* The native framing's bytes by hand, for peers that misbehave. Each returns
+ * how many bytes it wrote. */
+size_t test_put_hello(uint8_t* out, uint8_t verdict, uint32_t max_message);
+size_t test_put_frame(uint8_t* out,
+                      uint8_t kind,
+                      const void* payload,
+                      uint32_t size);
+
+/* A child process in a role. Its standard output is a pipe that the harness
+ * reads; test_wait_ready returns when it has printed a line. */
+typedef struct test_child_s test_child_t;
+test_child_t* test_spawn(const char* role, const char* a, const char* b);
+void test_wait_ready(test_child_t* child);
+void test_kill(test_child_t* child);
+/* Waits for its exit, releases it, returns the exit status, or minus the signal
+ * (Windows: 1 after test_kill). */
+int test_wait(test_child_t* child);
+/* In the child. */
+void test_say_ready(void);
+
+/* An allocator that counts, and fails where it is told to. */
+typedef struct test_memory_s {
+  int64_t blocks;    /* allocated now */
+  int64_t bytes;     /* allocated now */
+  int64_t peak;      /* most bytes at any time */
+  int64_t calls;     /* allocations and resizes so far */
+  int64_t fail_from; /* calls from this one on fail, counting from 1; 0: none */
+  int64_t fail_to;   /* and from this one on succeed again */
+} test_memory_t;
+ipc_allocator_t test_allocator(test_memory_t* memory);
+
+/* True for the system that the test runs on: what can't be had there must be
+ * asserted, not skipped. */
+int test_is_windows(void);
+
+#endif /* IPC_CHANNEL_TEST_HARNESS_H */
