@@ -145,8 +145,7 @@ IPC_CHANNEL_EXTERN int ipc_name_probe(const char* name,
 
 /* A client has connected, passed the peer check and, with the native framing,
  * said its hello. From here on the channel is yours to close. */
-typedef void (*ipc_connection_cb)(ipc_server_t* server,
-                                  ipc_channel_t* channel);
+typedef void (*ipc_connection_cb)(ipc_server_t* server, ipc_channel_t* channel);
 
 /* May this peer connect? 0 to let it in, a negative UV_E* code to refuse it
  * (the client sees UV_EACCES). Asked after the peer check that the options
@@ -358,8 +357,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_on_message(
     ipc_server_options_t* options, ipc_message_cb cb);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_drain(
     ipc_server_options_t* options, ipc_drain_cb cb);
-IPC_CHANNEL_EXTERN int ipc_server_options_on_end(
-    ipc_server_options_t* options, ipc_end_cb cb);
+IPC_CHANNEL_EXTERN int ipc_server_options_on_end(ipc_server_options_t* options,
+                                                 ipc_end_cb cb);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_close(
     ipc_server_options_t* options, ipc_close_cb cb);
 
@@ -421,8 +420,8 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_message(
     ipc_client_options_t* options, ipc_message_cb cb);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_drain(
     ipc_client_options_t* options, ipc_drain_cb cb);
-IPC_CHANNEL_EXTERN int ipc_client_options_on_end(
-    ipc_client_options_t* options, ipc_end_cb cb);
+IPC_CHANNEL_EXTERN int ipc_client_options_on_end(ipc_client_options_t* options,
+                                                 ipc_end_cb cb);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_close(
     ipc_client_options_t* options, ipc_close_cb cb);
 
@@ -461,13 +460,14 @@ IPC_CHANNEL_EXTERN int ipc_server_info(const ipc_server_t* server,
                                        ipc_server_info_t* info);
 
 typedef struct ipc_server_stats_s {
-  uint64_t instances;       /* channels open now, those in the hello included */
-  uint64_t accepted;        /* channels that passed the hello, ever */
-  uint64_t refused_busy;    /* told to come back */
-  uint64_t refused_peer;    /* failed the peer check or on_admit */
-  uint64_t handshake_errors; /* left, timed out or talked rubbish in the hello */
-  uint64_t accept_errors;   /* times that the system would not accept */
-  uint64_t reserved[8];     /* zero */
+  uint64_t instances;    /* channels open now, those in the hello included */
+  uint64_t accepted;     /* channels that passed the hello, ever */
+  uint64_t refused_busy; /* told to come back */
+  uint64_t refused_peer; /* failed the peer check or on_admit */
+  uint64_t
+      handshake_errors;   /* left, timed out or talked rubbish in the hello */
+  uint64_t accept_errors; /* times that the system would not accept */
+  uint64_t reserved[8];   /* zero */
 } ipc_server_stats_t;
 
 IPC_CHANNEL_EXTERN int ipc_server_stats(const ipc_server_t* server,
@@ -555,8 +555,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_disconnect(ipc_channel_t* channel);
 typedef struct ipc_channel_info_s {
   const char* os_name; /* lives as long as the channel */
   ipc_framing_t framing;
-  int is_server;     /* accepted by a server, not connected by a client */
-  int is_connected;  /* past the hello, and not dead or closing */
+  int is_server;    /* accepted by a server, not connected by a client */
+  int is_connected; /* past the hello, and not dead or closing */
   /* Client: how the last attempt to connect went: UV_ENOENT, UV_EBUSY, ..., or
    * 0 once the server has taken the connection (its hello may be due). */
   int last_attempt;
@@ -584,7 +584,7 @@ typedef struct ipc_channel_stats_s {
   uint64_t bytes_sent;
   uint64_t messages_queued; /* sent, not yet handed to the system */
   uint64_t bytes_queued;
-  uint64_t bytes_cut;     /* received of a message that never came whole */
+  uint64_t bytes_cut; /* received of a message that never came whole */
   uint64_t connect_attempts;
   uint64_t reserved[8]; /* zero */
 } ipc_channel_stats_t;

@@ -58,7 +58,7 @@ struct ipc_channel_s {
   void* data;
   ipc_channel_t* previous; /* in the server's list */
   ipc_channel_t* next;
-  ipc_channel_t* due_next; /* in the hub's list */
+  ipc_channel_t* due_next;  /* in the hub's list */
   ipc__deadline_t deadline; /* of the state: connect, hello, idle, close */
   ipc__deadline_t retry;    /* connecting, writing or closing goes on */
 
@@ -79,13 +79,13 @@ struct ipc_channel_s {
   uint64_t confirmed;     /* as the peer's FIN-ACK said */
   uint64_t bytes_received;
   uint64_t bytes_sent;
-  uint64_t pong_end; /* queue position behind the last PONG */
-  size_t largest_early; /* message sent before the peer's limit was known */
+  uint64_t pong_end;       /* queue position behind the last PONG */
+  size_t largest_early;    /* message sent before the peer's limit was known */
   uint32_t peer_max_bytes; /* 0: not known */
-  int error;          /* why sends fail; 0: they don't */
-  int end_status;     /* for on_end */
-  int connect_status; /* for on_connect, when it has failed */
-  int close_status;   /* for on_close */
+  int error;               /* why sends fail; 0: they don't */
+  int end_status;          /* for on_end */
+  int connect_status;      /* for on_connect, when it has failed */
+  int close_status;        /* for on_close */
 
   uint8_t state;
   uint8_t stream_state;

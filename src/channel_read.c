@@ -242,9 +242,8 @@ static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
     if (reserve_partial(channel, channel->partial_size) != 0) return;
     capacity = channel->partial_want;
     if (capacity > channel->partial_memory) capacity = channel->partial_memory;
-    *buffer =
-        uv_buf_init((char*) channel->partial + channel->partial_size,
-                    (unsigned int) (capacity - channel->partial_size));
+    *buffer = uv_buf_init((char*) channel->partial + channel->partial_size,
+                          (unsigned int) (capacity - channel->partial_size));
     return;
   }
   /* What was kept goes in front, so that a frame lies in one piece. */
@@ -256,9 +255,9 @@ static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
   if (channel->partial_size > 0) {
     memcpy(hub->read_buffer, channel->partial, channel->partial_size);
   }
-  *buffer = uv_buf_init(
-      hub->read_buffer + channel->partial_size,
-      (unsigned int) (hub->read_capacity - channel->partial_size));
+  *buffer =
+      uv_buf_init(hub->read_buffer + channel->partial_size,
+                  (unsigned int) (hub->read_capacity - channel->partial_size));
 }
 
 static void on_bytes(ipc_channel_t* channel, size_t size, int into_partial) {
@@ -314,8 +313,7 @@ static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   if (nread > 0) {
     on_bytes(channel, (size_t) nread,
              channel->partial != NULL &&
-                 buf->base ==
-                     (char*) channel->partial + channel->partial_size);
+                 buf->base == (char*) channel->partial + channel->partial_size);
   } else {
     on_stream_end(channel, (int) nread);
   }

@@ -20,8 +20,7 @@ int ipc__channel_put_hello(ipc_channel_t* channel, ipc__verdict_t verdict) {
   hello.version = IPC__WIRE_VERSION;
   hello.verdict = (uint8_t) verdict;
   hello.features = 0;
-  hello.max_message_bytes =
-      (uint32_t) channel->hub->settings.max_message_bytes;
+  hello.max_message_bytes = (uint32_t) channel->hub->settings.max_message_bytes;
   ipc__wire_put_hello(bytes, &hello);
   return ipc__queue_put(channel->hub, &channel->queue, bytes, sizeof(bytes),
                         NULL, 0, 0, NULL);
@@ -92,8 +91,8 @@ static int send_message(ipc_channel_t* channel,
   record.cb = cb;
   record.arg = arg;
   record.end = 0;
-  err = ipc__queue_put(channel->hub, &channel->queue, header, header_size,
-                       data, size, borrow && size > COPY_BYTES, &record);
+  err = ipc__queue_put(channel->hub, &channel->queue, header, header_size, data,
+                       size, borrow && size > COPY_BYTES, &record);
   if (err != 0) return err;
   if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
     channel->largest_early = size;
@@ -185,8 +184,8 @@ void ipc__channel_write(ipc_channel_t* channel) {
     } else if (result == UV_EAGAIN) {
       channel->write_busy = 1;
     } else if (result == UV_ENOBUFS || result == UV_ENOMEM) {
-      ipc__hub_set_deadline(channel->hub, &channel->retry,
-                            NO_BUFFERS_RETRY_MS, 1, on_retry_write);
+      ipc__hub_set_deadline(channel->hub, &channel->retry, NO_BUFFERS_RETRY_MS,
+                            1, on_retry_write);
       return;
     } else {
       write_failed(channel, (int) result);

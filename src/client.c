@@ -240,8 +240,8 @@ int ipc_client_connect(uv_loop_t* loop,
   channel->state = IPC__CONNECTING;
   channel->is_surfaced = 1;
   channel->data = data;
-  ipc__hub_set_deadline(channel->hub, &channel->deadline,
-                        o->connect_timeout_ms, 1, on_connect_deadline);
+  ipc__hub_set_deadline(channel->hub, &channel->deadline, o->connect_timeout_ms,
+                        1, on_connect_deadline);
   ipc__hub_due(channel->hub, channel);
   *out = channel;
   return 0;

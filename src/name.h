@@ -12,7 +12,10 @@ int ipc__name_check_bare(const char* name, ipc_name_info_t* info);
 void ipc__name_join(ipc_name_info_t* info, const char* const* parts);
 
 /* Fills info->reason, printf-like, and returns `status`. */
-int ipc__name_refuse(ipc_name_info_t* info, int status, const char* format, ...);
+int ipc__name_refuse(ipc_name_info_t* info,
+                     int status,
+                     const char* format,
+                     ...);
 
 /* Number of the first byte that is not UTF-8, or -1. */
 ptrdiff_t ipc__utf8_check(const char* text);

@@ -57,6 +57,41 @@ typedef struct ipc__client_options_s {
   ipc_connect_cb on_connect;
 } ipc__client_options_t;
 
+/* options.c: the common part. Each takes NULL for a builder that was never
+ * initialised, and answers UV_EINVAL. */
+void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name);
+const char* ipc__option_error(const ipc__options_t* o);
+int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing);
+int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out);
+int ipc__option_set_max_message(ipc__options_t* o, size_t bytes);
+int ipc__option_set_max_queue(ipc__options_t* o, size_t bytes);
+int ipc__option_set_close_timeout(ipc__options_t* o, int timeout_ms);
+int ipc__option_set_idle_timeout(ipc__options_t* o, int timeout_ms);
+int ipc__option_set_allocator(ipc__options_t* o,
+                              const ipc_allocator_t* allocator);
+
+/* Remembers the first bad value and, printf-like, what is wrong with it;
+ * returns `status`. */
+int ipc__option_refuse(ipc__options_t* o, int status, const char* format, ...);
+/* The checks that several options share: 0, or the error. */
+int ipc__option_check_range(ipc__options_t* o,
+                            const char* option,
+                            long long value,
+                            long long low,
+                            long long high);
+int ipc__option_check_size(ipc__options_t* o,
+                           const char* option,
+                           size_t value,
+                           size_t low,
+                           size_t high);
+int ipc__option_check_timeout(ipc__options_t* o,
+                              const char* option,
+                              int timeout_ms,
+                              int low);
+int ipc__option_check_text(ipc__options_t* o,
+                           const char* option,
+                           const char* text);
+
 /* The contents of a builder; NULL when it was never initialised. */
 const ipc__server_options_t* ipc__server_options(
     const ipc_server_options_t* options);

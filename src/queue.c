@@ -18,8 +18,7 @@ struct ipc__block_s {
 /* ---- Rings -------------------------------------------------------------- */
 
 static void* ring_at(const ipc__ring_t* ring, uint32_t i, size_t item) {
-  return (char*) ring->items +
-         ((ring->first + i) & (ring->slots - 1)) * item;
+  return (char*) ring->items + ((ring->first + i) & (ring->slots - 1)) * item;
 }
 
 /* Room for `more` items beyond those that are there. */

@@ -27,8 +27,8 @@ typedef struct ipc__record_s {
 /* A growing ring of fixed-size items. */
 typedef struct ipc__ring_s {
   void* items;
-  size_t memory;   /* bytes of items, as the hub lent them */
-  uint32_t slots;  /* a power of two; 0: no memory yet */
+  size_t memory;  /* bytes of items, as the hub lent them */
+  uint32_t slots; /* a power of two; 0: no memory yet */
   uint32_t first;
   uint32_t count;
 } ipc__ring_t;

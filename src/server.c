@@ -90,7 +90,8 @@ static void set_handshake_deadline(ipc_channel_t* channel) {
 }
 
 void ipc__server_handshake_failed(ipc_channel_t* channel) {
-  if (channel->state == IPC__GREETING) channel->server->stats.handshake_errors++;
+  if (channel->state == IPC__GREETING)
+    channel->server->stats.handshake_errors++;
   ipc__channel_destroy(channel, 0);
 }
 
@@ -240,13 +241,12 @@ static void on_listener_close(void* owner) {
   ipc__hub_leave(hub);
 }
 
-static const ipc__listener_callbacks_t callbacks = {
-    on_accept, on_accept_error, on_listener_close};
+static const ipc__listener_callbacks_t callbacks = {on_accept, on_accept_error,
+                                                    on_listener_close};
 
 /* ---- Life --------------------------------------------------------------- */
 
-static int open_listener(ipc_server_t* server,
-                         const ipc__server_options_t* o) {
+static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   ipc__hub_t* hub = server->hub;
   ipc__listen_config_t config;
   int err;

@@ -86,8 +86,7 @@ void test_run_for(int ms) {
 }
 
 const char* test_name(void) {
-  snprintf(name, sizeof(name), "ipc-test-%d-%d", (int) uv_os_getpid(),
-           ++names);
+  snprintf(name, sizeof(name), "ipc-test-%d-%d", (int) uv_os_getpid(), ++names);
   return name;
 }
 

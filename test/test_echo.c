@@ -59,8 +59,8 @@ static void test_three_messages(void** state) {
   ipc_server_options_init(&server, name);
   ipc_server_options_on_message(&server, echo_message);
   ipc_server_options_on_close(&server, echo_close);
-  assert_int_equal(
-      ipc_server_listen(test_loop(), &server, NULL, &echo.server), 0);
+  assert_int_equal(ipc_server_listen(test_loop(), &server, NULL, &echo.server),
+                   0);
 
   ipc_client_options_init(&client, name);
   ipc_client_options_on_connect(&client, on_connect);

@@ -1,0 +1,268 @@
+/* The server's builder. */
+#include <assert.h>
+#include <string.h>
+
+#include "options.h"
+#include "platform.h"
+
+#define SERVER_MAGIC 0x53435049u /* "IPCS" */
+
+#define DEFAULT_HANDSHAKE_MS 5000
+#define MAX_INSTANCES 1000000u
+#define MAX_PENDING 128u
+
+static_assert(sizeof(ipc__server_options_t) <= sizeof(ipc_server_options_t),
+              "the server builder has outgrown its 512 bytes");
+
+static ipc__server_options_t* server_of(ipc_server_options_t* options) {
+  ipc__server_options_t* o = (ipc__server_options_t*) options;
+
+  return o != NULL && o->base.magic == SERVER_MAGIC ? o : NULL;
+}
+
+/* The common part, which both builders begin with. */
+static ipc__options_t* server_base(ipc_server_options_t* options) {
+  ipc__server_options_t* o = server_of(options);
+
+  return o == NULL ? NULL : &o->base;
+}
+
+const ipc__server_options_t* ipc__server_options(
+    const ipc_server_options_t* options) {
+  return server_of((ipc_server_options_t*) options);
+}
+
+void ipc_server_options_init(ipc_server_options_t* options, const char* name) {
+  ipc__server_options_t* o = (ipc__server_options_t*) options;
+
+  if (o == NULL) return;
+  memset(options, 0, sizeof(*options));
+  ipc__option_init(&o->base, SERVER_MAGIC, name);
+  o->handshake_timeout_ms = DEFAULT_HANDSHAKE_MS;
+  o->mode = o->uid = o->gid = -1;
+}
+
+const char* ipc_server_options_error(const ipc_server_options_t* options) {
+  return ipc__option_error(server_base((ipc_server_options_t*) options));
+}
+
+/* ---- Options of a server ------------------------------------------------ */
+
+int ipc_server_options_set_max_instances(ipc_server_options_t* options,
+                                         unsigned int count) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(&o->base, "max_instances", count,
+                                IPC_CHANNEL_UNLIMITED, MAX_INSTANCES);
+  if (err == 0) o->max_instances = count;
+  return err;
+}
+
+int ipc_server_options_set_pending_instances(ipc_server_options_t* options,
+                                             unsigned int count) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(&o->base, "pending_instances", count, 1,
+                                MAX_PENDING);
+  if (err == 0) o->pending_instances = count;
+  return err;
+}
+
+int ipc_server_options_set_peers(ipc_server_options_t* options,
+                                 ipc_peers_t peers) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(&o->base, "peers", peers,
+                                IPC_CHANNEL_PEERS_SAME_USER,
+                                IPC_CHANNEL_PEERS_ANYBODY);
+  if (err == 0) o->peers = peers;
+  return err;
+}
+
+int ipc_server_options_set_peer_group(ipc_server_options_t* options,
+                                      const char* group) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_text(&o->base, "peer_group", group);
+  if (err == 0) o->group = group;
+  return err;
+}
+
+int ipc_server_options_on_admit(ipc_server_options_t* options,
+                                ipc_admit_cb cb) {
+  ipc__server_options_t* o = server_of(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->on_admit = cb;
+  return 0;
+}
+
+int ipc_server_options_set_posix_mode(ipc_server_options_t* options,
+                                      unsigned int mode) {
+  ipc__server_options_t* o = server_of(options);
+
+  if (o == NULL) return UV_EINVAL;
+  if (!IPC__HAS_POSIX_MODE) {
+    return ipc__option_refuse(
+        &o->base, UV_ENOTSUP,
+        "posix_mode: this system has none; see set_peers");
+  }
+  if (mode > 0777) {
+    return ipc__option_refuse(&o->base, UV_EINVAL,
+                              "posix_mode: 0%o is more than 0777", mode);
+  }
+  o->mode = mode;
+  return 0;
+}
+
+int ipc_server_options_set_posix_owner(ipc_server_options_t* options,
+                                       int64_t uid,
+                                       int64_t gid) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  if (!IPC__HAS_POSIX_MODE) {
+    return ipc__option_refuse(
+        &o->base, UV_ENOTSUP,
+        "posix_owner: this system has none; see set_peers");
+  }
+  /* The highest id means "leave as it is" to chown. */
+  err = ipc__option_check_range(&o->base, "posix_owner uid", uid, -1,
+                                UINT32_MAX - 1ll);
+  if (err == 0) {
+    err = ipc__option_check_range(&o->base, "posix_owner gid", gid, -1,
+                                  UINT32_MAX - 1ll);
+  }
+  if (err != 0) return err;
+  o->uid = uid;
+  o->gid = gid;
+  return 0;
+}
+
+int ipc_server_options_set_windows_sddl(ipc_server_options_t* options,
+                                        const char* sddl) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  if (IPC__HAS_POSIX_MODE) {
+    return ipc__option_refuse(
+        &o->base, UV_ENOTSUP,
+        "windows_sddl: this system has none; see set_peers");
+  }
+  err = ipc__option_check_text(&o->base, "windows_sddl", sddl);
+  if (err == 0) o->sddl = sddl;
+  return err;
+}
+
+int ipc_server_options_set_handshake_timeout(ipc_server_options_t* options,
+                                             int timeout_ms) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_timeout(&o->base, "handshake timeout", timeout_ms, 1);
+  if (err == 0) o->handshake_timeout_ms = timeout_ms;
+  return err;
+}
+
+int ipc_server_options_on_connection(ipc_server_options_t* options,
+                                     ipc_connection_cb cb) {
+  ipc__server_options_t* o = server_of(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->on_connection = cb;
+  return 0;
+}
+
+int ipc_server_options_on_error(ipc_server_options_t* options,
+                                ipc_server_error_cb cb) {
+  ipc__server_options_t* o = server_of(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->on_error = cb;
+  return 0;
+}
+
+/* ---- Options of its channels -------------------------------------------- */
+
+int ipc_server_options_set_framing(ipc_server_options_t* options,
+                                   ipc_framing_t framing) {
+  return ipc__option_set_framing(server_base(options), framing);
+}
+
+int ipc_server_options_set_buffer_sizes(ipc_server_options_t* options,
+                                        size_t in_bytes,
+                                        size_t out_bytes) {
+  return ipc__option_set_buffer_sizes(server_base(options), in_bytes,
+                                      out_bytes);
+}
+
+int ipc_server_options_set_max_message_bytes(ipc_server_options_t* options,
+                                             size_t bytes) {
+  return ipc__option_set_max_message(server_base(options), bytes);
+}
+
+int ipc_server_options_set_max_queue_bytes(ipc_server_options_t* options,
+                                           size_t bytes) {
+  return ipc__option_set_max_queue(server_base(options), bytes);
+}
+
+int ipc_server_options_set_close_timeout(ipc_server_options_t* options,
+                                         int timeout_ms) {
+  return ipc__option_set_close_timeout(server_base(options), timeout_ms);
+}
+
+int ipc_server_options_set_idle_timeout(ipc_server_options_t* options,
+                                        int timeout_ms) {
+  return ipc__option_set_idle_timeout(server_base(options), timeout_ms);
+}
+
+int ipc_server_options_set_allocator(ipc_server_options_t* options,
+                                     const ipc_allocator_t* allocator) {
+  return ipc__option_set_allocator(server_base(options), allocator);
+}
+
+int ipc_server_options_on_message(ipc_server_options_t* options,
+                                  ipc_message_cb cb) {
+  ipc__options_t* o = server_base(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_message = cb;
+  return 0;
+}
+
+int ipc_server_options_on_drain(ipc_server_options_t* options,
+                                ipc_drain_cb cb) {
+  ipc__options_t* o = server_base(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_drain = cb;
+  return 0;
+}
+
+int ipc_server_options_on_end(ipc_server_options_t* options, ipc_end_cb cb) {
+  ipc__options_t* o = server_base(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_end = cb;
+  return 0;
+}
+
+int ipc_server_options_on_close(ipc_server_options_t* options,
+                                ipc_close_cb cb) {
+  ipc__options_t* o = server_base(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_close = cb;
+  return 0;
+}
