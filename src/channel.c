@@ -50,6 +50,13 @@ void ipc__channel_close_stream(ipc_channel_t* channel) {
 
 /* ---- Changes of state --------------------------------------------------- */
 
+void ipc__channel_touch(ipc_channel_t* channel) {
+  if (channel->hub->settings.idle_timeout_ms == IPC_CHANNEL_INFINITE) return;
+  /* The loop's clock may be behind by what callbacks have taken. */
+  uv_update_time(channel->hub->loop);
+  channel->last_activity = uv_now(channel->hub->loop);
+}
+
 static void on_idle_deadline(ipc__deadline_t* deadline) {
   ipc_channel_t* channel =
       (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
@@ -66,7 +73,7 @@ static void on_idle_deadline(ipc__deadline_t* deadline) {
 
 void ipc__channel_opened(ipc_channel_t* channel) {
   channel->state = IPC__OPEN;
-  channel->last_activity = uv_now(channel->hub->loop);
+  ipc__channel_touch(channel);
   ipc__hub_set_deadline(channel->hub, &channel->deadline,
                         channel->hub->settings.idle_timeout_ms, 0,
                         on_idle_deadline);

@@ -96,16 +96,15 @@ struct ipc_channel_s {
   unsigned int is_due : 1;      /* in the hub's list */
   unsigned int is_paused : 1;
   unsigned int is_reading : 1;
-  unsigned int is_delivering : 1; /* the decoder is on the stack */
-  unsigned int write_busy : 1;    /* on_written is to come */
-  unsigned int write_off : 1;     /* this stream takes no more writes */
-  unsigned int wants_drain : 1;   /* a send was refused */
-  unsigned int connect_told : 1;  /* on_connect was called */
-  unsigned int end_due : 1;       /* on_end is to be called */
-  unsigned int end_told : 1;      /* on_end was called */
-  unsigned int close_due : 1;     /* close was called while connecting */
-  unsigned int fin_queued : 1;    /* we ended our side */
-  unsigned int shutdown_due : 1;  /* raw: end the stream when written */
+  unsigned int write_busy : 1;   /* on_written is to come */
+  unsigned int write_off : 1;    /* this stream takes no more writes */
+  unsigned int wants_drain : 1;  /* a send was refused */
+  unsigned int connect_told : 1; /* on_connect was called */
+  unsigned int end_due : 1;      /* on_end is to be called */
+  unsigned int end_told : 1;     /* on_end was called */
+  unsigned int close_due : 1;    /* close was called while connecting */
+  unsigned int fin_queued : 1;   /* we ended our side */
+  unsigned int shutdown_due : 1; /* raw: end the stream when written */
   unsigned int fin_received : 1;
   unsigned int fin_acked : 1;
   unsigned int read_ended : 1; /* nothing more can come from the stream */
@@ -123,6 +122,8 @@ void ipc__channel_opened(ipc_channel_t* channel);
 /* It doesn't any more; on_end says so unless it was told before. */
 void ipc__channel_broken(ipc_channel_t* channel, int status);
 void ipc__channel_destroy(ipc_channel_t* channel, int status);
+/* Bytes have moved: the idle timeout begins anew. */
+void ipc__channel_touch(ipc_channel_t* channel);
 int ipc__channel_is_native(const ipc_channel_t* channel);
 
 /* channel_close.c: the graceful end */

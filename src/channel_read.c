@@ -181,7 +181,6 @@ static size_t decode_frames(ipc_channel_t* channel,
 static size_t decode(ipc_channel_t* channel, const uint8_t* data, size_t size) {
   size_t used = 0;
 
-  channel->is_delivering = 1;
   if (channel->state == IPC__GREETING) {
     ptrdiff_t greeted = ipc__channel_greet(channel, data, size);
 
@@ -196,7 +195,6 @@ static size_t decode(ipc_channel_t* channel, const uint8_t* data, size_t size) {
   } else if (channel->state != IPC__GREETING) {
     used = size;
   }
-  channel->is_delivering = 0;
   return used;
 }
 
@@ -262,7 +260,7 @@ static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
 
 static void on_bytes(ipc_channel_t* channel, size_t size, int into_partial) {
   channel->bytes_received += size;
-  channel->last_activity = uv_now(channel->hub->loop);
+  ipc__channel_touch(channel);
   if (into_partial) {
     channel->partial_size += size;
     if (channel->partial_size >= channel->partial_want) {

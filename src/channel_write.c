@@ -142,7 +142,7 @@ static int is_early(const ipc_channel_t* channel) {
 
 static void written(ipc_channel_t* channel, size_t bytes) {
   channel->bytes_sent += bytes;
-  channel->last_activity = uv_now(channel->hub->loop);
+  ipc__channel_touch(channel);
   if (is_early(channel)) {
     channel->early += bytes;
   } else {

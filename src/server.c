@@ -170,23 +170,32 @@ static ipc__verdict_t judge(ipc_server_t* server, uv_os_fd_t handle) {
   return IPC__VERDICT_ACCEPTED;
 }
 
+static void report_error(ipc_server_t* server, int status) {
+  server->stats.accept_errors++;
+  if (server->on_error != NULL && !server->is_closing) {
+    server->on_error(server, status);
+  }
+}
+
 /* Gives a client that has passed, or is to be told why not, a channel. */
 static void welcome(ipc_server_t* server,
                     uv_os_fd_t handle,
                     ipc__verdict_t verdict) {
   ipc_channel_t* channel;
+  int err;
 
   channel = ipc__channel_create(server->hub);
   if (channel == NULL) {
-    server->stats.accept_errors++;
     ipc__handle_close(handle);
+    report_error(server, UV_ENOMEM);
     return;
   }
   add_channel(server, channel);
   channel->state = IPC__GREETING;
-  if (ipc__channel_adopt(channel, handle) != 0) {
-    server->stats.accept_errors++;
+  err = ipc__channel_adopt(channel, handle);
+  if (err != 0) {
     ipc__channel_destroy(channel, 0);
+    report_error(server, err);
   } else if (verdict != IPC__VERDICT_ACCEPTED) {
     ipc__server_refuse(channel, verdict);
   } else if (ipc__channel_is_native(channel)) {
@@ -224,10 +233,7 @@ static void on_accept_error(void* owner, int status) {
   ipc__hub_t* hub = server->hub;
 
   ipc__hub_enter(hub);
-  server->stats.accept_errors++;
-  if (server->on_error != NULL && !server->is_closing) {
-    server->on_error(server, status);
-  }
+  report_error(server, status);
   ipc__hub_leave(hub);
 }
 

@@ -10,8 +10,8 @@
 
 #include "../alloc.h"
 
-/* Nobody from another machine, then everything to owner and system. PIPE_REJECT
- * _REMOTE_CLIENTS says the first once more. */
+/* Nobody from another machine (which PIPE_REJECT_REMOTE_CLIENTS says too), and
+ * everything to owner and system. */
 #define NO_NETWORK "(D;;GA;;;NU)"
 #define NO_ANONYMOUS "(D;;GA;;;AN)"
 #define OWNER_AND_SYSTEM "(A;;GA;;;%s)(A;;GA;;;SY)"

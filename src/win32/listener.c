@@ -54,7 +54,7 @@ struct ipc__listener_s {
   wchar_t name[IPC__PIPE_NAME_LIMIT + 1];
   unsigned int next; /* the instance to look at first */
   unsigned int count;
-  instance_t instances[];
+  instance_t* instances; /* in the same memory */
 };
 
 /* ---- One instance ------------------------------------------------------- */
@@ -273,6 +273,7 @@ static int listener_new(const ipc__listen_config_t* config,
   listener->retry_ms = FIRST_RETRY_MS;
   listener->anchor = INVALID_HANDLE_VALUE;
   listener->count = count;
+  listener->instances = (instance_t*) (listener + 1);
   for (i = 0; i < count; i++) {
     listener->instances[i].listener = listener;
     listener->instances[i].pipe = INVALID_HANDLE_VALUE;

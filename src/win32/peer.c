@@ -21,8 +21,6 @@
 #include <aclapi.h>
 #include <string.h>
 
-#include "../alloc.h"
-
 #define SID_SYSTEM "S-1-5-18"
 #define SID_ADMINISTRATORS "S-1-5-32-544"
 
@@ -117,7 +115,7 @@ static int get_server(HANDLE pipe, ipc_peer_t* peer) {
    * is one needs no forgery. Wine names no owner where none was given. */
   if (process[0] != '\0' &&
       (peer->user[0] == '\0' || strcmp(peer->user, SID_ADMINISTRATORS) == 0)) {
-    strcpy(peer->user, process);
+    memcpy(peer->user, process, sizeof(process));
   }
   if (peer->user[0] == '\0') return UV_EACCES;
   if (process[0] == '\0' || strcmp(peer->user, process) == 0) return 0;
