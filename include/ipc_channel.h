@@ -154,7 +154,10 @@ typedef int (*ipc_admit_cb)(ipc_server_t* server, const ipc_peer_t* peer);
 
 /* The server can't accept just now: UV_EMFILE, UV_ENFILE, UV_ENOMEM, ... It
  * tries again by itself, after 10 ms at first and 1 s at most; this is called
- * once each time the trouble begins. */
+ * once each time the trouble begins. Also when one client had to be turned away
+ * for want of memory or, on Windows, of a C descriptor for its pipe (libuv
+ * takes no bare handle; the C runtime has 2,045 of them, or 8,192 under UCRT).
+ */
 typedef void (*ipc_server_error_cb)(ipc_server_t* server, int status);
 
 /* The server is closed; its memory is released when this returns. */
@@ -202,8 +205,9 @@ typedef void (*ipc_end_cb)(ipc_channel_t* channel, int status);
 
 typedef struct ipc_close_result_s {
   /* 0: everything sent was confirmed (native framing) or handed to the system
-   * (raw). UV_ETIMEDOUT: the close timeout came first. Another UV_E* code: the
-   * connection broke first, or never was. */
+   * (raw). UV_ETIMEDOUT: the close timeout came first. UV_EPIPE: the peer was
+   * closing too and has not taken all. Another UV_E* code: the connection broke
+   * first, or never was. */
   int status;
   /* How many sends never left us as a whole, and (native framing) how many
    * left but weren't acknowledged. The acknowledgement comes at the end only:
@@ -382,8 +386,8 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_server(
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_when_busy(
     ipc_client_options_t* options, int wait);
 /* While waiting, try every so often, 1 to 60,000 ms, give or take a quarter at
- * random; default 10 ms, which libuv-free clients of Windows pipes use too
- * (go-winio, nng). */
+ * random; default 10 ms, as go-winio and nng have it. A server that answers
+ * "busy" is asked less and less often, down to an eighth of that. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_retry_interval(
     ipc_client_options_t* options, int interval_ms);
 /* Who must run the server: a user as in ipc_peer_t.user (decimal uid or SID).
@@ -527,9 +531,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_send_copy(ipc_channel_t* channel,
  * sender that is about to compute. The error of a dead channel. */
 IPC_CHANNEL_EXTERN int ipc_channel_flush(ipc_channel_t* channel);
 
-/* No on_message or on_end until resume; the peer will find its queue full. A
- * paused channel doesn't keep the loop alive and doesn't notice that its peer
- * has gone. Both may be called twice. UV_EPIPE: closing or dead. */
+/* No on_message or on_end until resume, but for an idle timeout; the peer will
+ * find its queue full. A paused channel doesn't keep the loop alive and doesn't
+ * notice that its peer has gone. Both may be called twice. UV_EPIPE: closing or
+ * dead. */
 IPC_CHANNEL_EXTERN int ipc_channel_pause(ipc_channel_t* channel);
 IPC_CHANNEL_EXTERN int ipc_channel_resume(ipc_channel_t* channel);
 
