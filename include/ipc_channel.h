@@ -78,8 +78,9 @@ typedef struct ipc_channel_s ipc_channel_t;
  *  - \\.\pipe\NAME or \\?\pipe\NAME, on Windows only.
  *
  * A bare name is valid UTF-8 without control characters, without any of
- * / \ : * ? " < > | and does not begin with '.' or '@': what is a name on one
- * system is a name on all. Names on another machine are refused. Nothing is
+ * / \ : * ? " < > | and neither begins with '.' or '@' nor ends with '.' or a
+ * space, which Windows would drop: what is a name on one system is a name on
+ * all. Names on another machine are refused. Nothing is
  * ever truncated. */
 
 /* Bytes for the longest name an OS takes, its NUL included: 256 UTF-16 units
@@ -479,7 +480,9 @@ IPC_CHANNEL_EXTERN int ipc_server_stats(const ipc_server_t* server,
 
 /* Stops listening, gives the name back and, when all is done, calls `cb` (which
  * may be NULL). Channels that the server owns are closed gracefully first;
- * those that were handed to you live on. UV_EALREADY: closed before. */
+ * those that were handed to you live on. On Windows they are instances of the
+ * pipe: while one lives, clients find the name busy, not absent, and another
+ * listen finds it in use. UV_EALREADY: closed before. */
 IPC_CHANNEL_EXTERN int ipc_server_close(ipc_server_t* server,
                                         ipc_server_close_cb cb);
 

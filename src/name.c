@@ -79,6 +79,10 @@ int ipc__name_check_bare(const char* name, ipc_name_info_t* info) {
   if (*name == '.' || *name == '@')
     return ipc__name_refuse(info, UV_EINVAL,
                             "a bare name may not begin with '%c'", *name);
+  if (strchr(". ", name[strlen(name) - 1]) != NULL)
+    return ipc__name_refuse(info, UV_EINVAL,
+                            "a bare name may not end in '.' or a space, which "
+                            "Windows drops");
   wrong = ipc__utf8_check(name);
   if (wrong >= 0)
     return ipc__name_refuse(info, UV_EINVAL,
@@ -111,7 +115,12 @@ void ipc__name_join(ipc_name_info_t* info, const char* const* parts) {
     length = strlen(*parts);
     info->os_name_length += length;
     room = sizeof(info->os_name) - 1 - used;
-    if (length > room) length = room;
+    if (length > room) {
+      /* Cut before a character, not in it. */
+      length = room;
+      while (length > 0 && ((unsigned char) (*parts)[length] & 0xc0) == 0x80)
+        length--;
+    }
     memcpy(info->os_name + used, *parts, length);
     used += length;
   }

@@ -97,15 +97,17 @@ int ipc__listener_open(uv_loop_t* loop,
                        ipc__listener_t** listener);
 
 /* Hands out no more clients until started again; those that come wait in the
- * system. A listener starts started; both may be called twice. */
+ * system, and the listener doesn't keep the loop alive. A listener starts
+ * started; both may be called twice. */
 void ipc__listener_stop(ipc__listener_t* listener);
 void ipc__listener_start(ipc__listener_t* listener);
 
 /* The effective number. */
 unsigned int ipc__listener_pending_instances(const ipc__listener_t* listener);
 
-/* Gives the name back at once, then calls on_close in a later callback, and no
- * other callback before it. A client that the system had connected already, but
+/* Gives the name back at once (Windows: when the last connection that was
+ * handed out is closed), then calls on_close in a later callback, and no other
+ * callback before it. A client that the system had connected already, but
  * that was not handed out, is disconnected. */
 void ipc__listener_close(ipc__listener_t* listener);
 
@@ -159,7 +161,8 @@ int ipc__stream_open(uv_loop_t* loop,
  *  > 0  so many bytes were handed to the system, perhaps not all;
  *  UV_EAGAIN  on_written will come, once; until then the memory (not the array)
  *      must stay, and nothing else may be written. POSIX: nothing was taken.
- *      Windows: all was, always, and on_written tells when it is done;
+ *      Windows: a part was, always, and on_written tells how much when it is
+ *      done;
  *  UV_ENOBUFS, UV_ENOMEM  nothing was taken and no callback comes: try again
  *      later;
  *  other  the connection is broken. Never raises SIGPIPE. */

@@ -4,13 +4,13 @@
 
 #include "posix.h"
 
-/* Refused: a dead server's socket, a server that is just about to listen, on
- * macOS also a full backlog, on Linux also whatever is no socket at all. */
+/* Refused: a dead server's socket, or a server that is just about to listen; on
+ * macOS a full backlog too, on Linux whatever is no socket. */
 static int explain_refusal(const char* path) {
   struct stat status;
 
   if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) return UV_ENOTSOCK;
-  return ipc__lock_is_held(path) ? UV_EBUSY : UV_ENOENT;
+  return ipc__lock_explains_refusal(path) ? UV_EBUSY : UV_ENOENT;
 }
 
 int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {

@@ -123,6 +123,24 @@ static void wait_for_clients(ipc__listener_t* listener) {
     uv_timer_start(&listener->retry, on_retry, RETRY_MS_MAX, 0);
 }
 
+static ipc__listener_t* create(const ipc__listen_config_t* config,
+                               const ipc__listener_callbacks_t* callbacks,
+                               void* owner) {
+  ipc__listener_t* listener;
+
+  listener = ipc__calloc(config->allocator, sizeof(*listener));
+  if (listener == NULL) return NULL;
+  listener->allocator = config->allocator;
+  listener->callbacks = callbacks;
+  listener->owner = owner;
+  listener->in_bytes = config->in_bytes;
+  listener->out_bytes = config->out_bytes;
+  listener->pending_instances = config->pending_instances;
+  if (listener->pending_instances == 0)
+    listener->pending_instances = PENDING_INSTANCES;
+  return listener;
+}
+
 int ipc__listener_open(uv_loop_t* loop,
                        const ipc__listen_config_t* config,
                        const ipc__listener_callbacks_t* callbacks,
@@ -132,17 +150,8 @@ int ipc__listener_open(uv_loop_t* loop,
   access_t access;
   int err;
 
-  listener = ipc__calloc(config->allocator, sizeof(*listener));
+  listener = create(config, callbacks, owner);
   if (listener == NULL) return UV_ENOMEM;
-  listener->allocator = config->allocator;
-  listener->callbacks = callbacks;
-  listener->owner = owner;
-  listener->in_bytes = config->in_bytes;
-  listener->out_bytes = config->out_bytes;
-  listener->pending_instances = config->pending_instances;
-  if (listener->pending_instances == 0)
-    listener->pending_instances = PENDING_INSTANCES;
-
   err = get_access(config, &access);
   if (err == 0 && config->is_bare)
     err = ipc__directory_check(config->os_name, 1);

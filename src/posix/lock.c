@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,8 +23,9 @@
 #define LOCK_PATH_SIZE (IPC__PATH_SIZE + sizeof(LOCK_SUFFIX) - 1)
 
 /* A round is lost only to a server that starts or stops in the same moment, or
- * to a probe. Who loses so many is one of a crowd, of which one has won. */
-#define ROUNDS_MAX 64
+ * to a look at the lock. So many of them take some 10 ms; who loses them all is
+ * one of a crowd, of which another has won. */
+#define ROUNDS_MAX 1000
 
 /* O_NONBLOCK: a FIFO must not hold us up. */
 #define OPEN_FLAGS (O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -36,16 +38,16 @@ static int same_file(const struct stat* a, const struct stat* b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Opens the lock file, or creates it. */
+/* Opens the lock file, or creates it and says so. */
 static int open_lock(const char* path, int* fd, int* created) {
-  *created = 0;
   *fd = open(path, O_RDWR | OPEN_FLAGS);
   if (*fd == -1 && errno == ENOENT) {
     *fd = open(path, O_RDWR | O_CREAT | O_EXCL | OPEN_FLAGS, S_IRUSR | S_IWUSR);
-    *created = *fd != -1;
+    *created |= *fd != -1;
   }
   if (*fd != -1) return 0;
   switch (errno) {
+    case EINTR:
     case EEXIST: /* created by another since we looked */
       return UV_EAGAIN;
     case ENOTDIR:
@@ -71,10 +73,11 @@ static int check_lock(int fd, struct stat* status) {
   return status->st_size == 0 ? 0 : UV_EEXIST;
 }
 
-/* UV_EADDRINUSE: a server has it. UV_EAGAIN: only probes, which share it and
- * leave at once. */
+/* UV_EADDRINUSE: a server has it. UV_EAGAIN: only those who look whether it is
+ * held, who share it and leave at once. */
 static int try_lock(int fd) {
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+  if (errno == EINTR) return UV_EAGAIN;
   if (errno != EWOULDBLOCK) return ipc__errno();
   return flock(fd, LOCK_SH | LOCK_NB) == 0 ? UV_EAGAIN : UV_EADDRINUSE;
 }
@@ -91,17 +94,27 @@ static int lock_once(const char* path, int* fd, int* created) {
   if (err == 0 &&
       (lstat(path, &present) == -1 || !same_file(&opened, &present)))
     err = UV_EAGAIN;
-  if (err != 0) close(*fd);
+  if (err == 0) return 0;
+  /* No lock can be had of this file system; with the other two errors, others
+   * are using what we made. */
+  if (*created && err != UV_EAGAIN && err != UV_EADDRINUSE) unlink(path);
+  close(*fd);
   return err;
 }
 
+/* `created`: the lock file wasn't there when we came, though another may have
+ * made it since; so it can't tell whose a socket is. */
 static int lock_file(const char* path, int* fd, int* created) {
   int round;
   int err;
 
+  *created = 0;
   err = UV_EAGAIN;
-  for (round = 0; err == UV_EAGAIN && round < ROUNDS_MAX; round++)
+  for (round = 0; err == UV_EAGAIN && round < ROUNDS_MAX; round++) {
+    /* Who is in the way may be waiting for our processor. */
+    if (round > 0) sched_yield();
     err = lock_once(path, fd, created);
+  }
   return err == UV_EAGAIN ? UV_EADDRINUSE : err;
 }
 
@@ -216,13 +229,13 @@ void ipc__lock_release(ipc__lock_t* lock) {
   close(lock->fd);
 }
 
-int ipc__lock_is_held(const char* path) {
+int ipc__lock_explains_refusal(const char* path) {
   char file[LOCK_PATH_SIZE];
   struct stat status;
   int held;
   int fd;
 
-  if (strlen(path) >= IPC__PATH_SIZE) return 0;
+  if (IPC__REFUSED_MEANS_DEAD || strlen(path) >= IPC__PATH_SIZE) return 0;
   lock_path(path, file);
   fd = open(file, O_RDONLY | OPEN_FLAGS);
   if (fd == -1) return 0;

@@ -124,7 +124,7 @@ static int look(const char* path, ipc_name_state_t* state) {
   }
   if (!S_ISSOCK(status.st_mode))
     *state = IPC_CHANNEL_NAME_FOREIGN;
-  else if (ipc__lock_is_held(path))
+  else if (ipc__lock_explains_refusal(path))
     *state = IPC_CHANNEL_NAME_BUSY;
   else
     *state = IPC_CHANNEL_NAME_STALE;
@@ -141,9 +141,10 @@ int ipc__name_probe(const char* os_name,
   switch (err) {
     case 0:
       *state = IPC_CHANNEL_NAME_LIVE;
-      err = ipc__peer_get(fd, 1, peer);
+      /* A server that the kernel doesn't tell is no less there. */
+      (void) ipc__peer_get(fd, 1, peer);
       close(fd);
-      return err;
+      return 0;
     case UV_EAGAIN:
       *state = IPC_CHANNEL_NAME_BUSY;
       return 0;

@@ -93,7 +93,8 @@ int ipc__lock_has_socket(const ipc__lock_t* lock);
 /* Removes the socket, if it is still that one, then the lock. */
 void ipc__lock_release(ipc__lock_t* lock);
 
-/* Whether a live server holds the name's lock, as far as we may see. */
-int ipc__lock_is_held(const char* path);
+/* Where a full backlog refuses clients too: whether it was that, since a live
+ * server holds the lock. Always 0 on Linux, which needs no look at the lock. */
+int ipc__lock_explains_refusal(const char* path);
 
 #endif /* IPC_CHANNEL_POSIX_H */

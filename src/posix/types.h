@@ -13,7 +13,7 @@
 
 typedef struct ipc__stream_os_s {
   /* Waits for room on a duplicate of the descriptor; made when a write first
-   * finds none, closed when all is written. NULL: no wait. */
+   * finds none, kept until the stream closes. NULL: never needed. */
   struct ipc__room_s* room;
 } ipc__stream_os_t;
 

@@ -86,7 +86,8 @@ static int create_pipe(const ipc__listener_t* listener,
   return ipc__win32_error(error);
 }
 
-/* Begins to wait for a client, who may be there already. */
+/* Begins to wait for a client, who may be there already, or (ERROR_NO_DATA)
+ * gone already: what it wrote can still be read. */
 static void instance_connect(instance_t* instance) {
   memset(&instance->overlapped, 0, sizeof(instance->overlapped));
   instance->overlapped.hEvent = instance->event;
@@ -95,6 +96,9 @@ static void instance_connect(instance_t* instance) {
     instance->result = ERROR_PIPE_CONNECTED;
   } else {
     instance->result = GetLastError();
+  }
+  if (instance->result == ERROR_NO_DATA) {
+    instance->result = ERROR_PIPE_CONNECTED;
   }
   if (instance->result != ERROR_IO_PENDING) SetEvent(instance->event);
 }
@@ -213,8 +217,7 @@ static void instance_serve(instance_t* instance) {
   instance->pipe = INVALID_HANDLE_VALUE;
   switch (result) {
     case ERROR_PIPE_CONNECTED:
-    /* A client has come and gone. */
-    case ERROR_NO_DATA:
+    /* A client has come and gone, and nothing is left of it. */
     case ERROR_BROKEN_PIPE:
     case ERROR_PIPE_NOT_CONNECTED:
     /* The thread that ran the loop before has ended. */

@@ -150,23 +150,20 @@ close_handle:
 
 /* ---- Writing ------------------------------------------------------------ */
 
-/* Whatever the state of the pipe is called, a write can say only that it's
- * broken. */
-static int write_error(const ipc__stream_t* stream, int err) {
-  if (err == 0) return 0;
-  if (uv_is_closing((const uv_handle_t*) &stream->pipe)) return UV_ECANCELED;
-  return err == UV_EOF ? UV_EPIPE : err;
+/* A peer that has closed its end ends our reading and breaks our writing. */
+static int write_status(int status) {
+  return status == UV_EOF ? UV_EPIPE : status;
 }
 
 static void on_write(uv_write_t* request, int status) {
   ipc__stream_t* stream = (ipc__stream_t*) request->handle;
-  size_t bytes = stream->os.writing;
+  size_t bytes = status == 0 ? stream->os.writing : 0;
 
   ipc__free(stream->allocator, stream->os.joined);
   stream->os.joined = NULL;
   stream->os.writing = 0;
-  status = write_error(stream, status);
-  stream->on_written(stream, status, status == 0 ? bytes : 0);
+  if (uv_is_closing((uv_handle_t*) &stream->pipe)) status = UV_ECANCELED;
+  stream->on_written(stream, write_status(status), bytes);
 }
 
 /* Puts the first `size` bytes of the buffers end to end. libuv would do it too,
@@ -211,7 +208,7 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   if (err != 0) {
     ipc__free(stream->allocator, stream->os.joined);
     stream->os.joined = NULL;
-    return write_error(stream, err);
+    return write_status(err);
   }
   stream->os.writing = size;
   stream->os.unread += size;
