@@ -205,10 +205,11 @@ typedef void (*ipc_drain_cb)(ipc_channel_t* channel);
 typedef void (*ipc_end_cb)(ipc_channel_t* channel, int status);
 
 typedef struct ipc_close_result_s {
-  /* 0: everything sent was confirmed (native framing) or handed to the system
-   * (raw). UV_ETIMEDOUT: the close timeout came first. UV_EPIPE: the peer was
-   * closing too and has not taken all. Another UV_E* code: the connection broke
-   * first, or never was. */
+  /* 0: there was a connection, and everything sent was confirmed (native
+   * framing) or handed to the system (raw); also where it broke after that.
+   * Else why not: UV_ETIMEDOUT: the close timeout came first; UV_EPIPE: the
+   * peer was closing too and has not taken all; UV_ECANCELED: we disconnected,
+   * or gave up connecting; what on_connect or on_end said. */
   int status;
   /* How many sends never left us as a whole, and (native framing) how many
    * left but weren't acknowledged. The acknowledgement comes at the end only:

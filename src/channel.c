@@ -73,6 +73,7 @@ static void on_idle_deadline(ipc__deadline_t* deadline) {
 
 void ipc__channel_opened(ipc_channel_t* channel) {
   channel->state = IPC__OPEN;
+  channel->was_open = 1;
   ipc__channel_touch(channel);
   ipc__hub_set_deadline(channel->hub, &channel->deadline,
                         channel->hub->settings.idle_timeout_ms, 0,
@@ -203,22 +204,30 @@ static void close_owned(ipc_channel_t* channel) {
   }
 }
 
-static void release(ipc_channel_t* channel) {
-  ipc__hub_t* hub = channel->hub;
+/* Whatever happened to the connection: nothing lost is nothing wrong. */
+static void tell_close(ipc_channel_t* channel) {
+  ipc_close_cb on_close = channel->hub->settings.on_close;
   ipc_close_result_t result;
 
-  if (channel->is_surfaced && hub->settings.on_close != NULL) {
-    result.unsent = channel->unsent;
-    result.unconfirmed = 0;
-    if (ipc__channel_is_native(channel) && channel->sent > channel->confirmed) {
-      result.unconfirmed = channel->sent - channel->confirmed;
-    }
-    result.status = channel->close_status;
-    if (result.status == 0 && result.unsent + result.unconfirmed > 0) {
-      result.status = UV_EPIPE;
-    }
-    hub->settings.on_close(channel, &result);
+  if (!channel->is_surfaced || on_close == NULL) return;
+  result.unsent = channel->unsent;
+  result.unconfirmed = 0;
+  if (ipc__channel_is_native(channel) && channel->sent > channel->confirmed) {
+    result.unconfirmed = channel->sent - channel->confirmed;
   }
+  result.status = channel->close_status;
+  if (result.unsent + result.unconfirmed > 0) {
+    if (result.status == 0) result.status = UV_EPIPE;
+  } else if (channel->was_open) {
+    result.status = 0;
+  }
+  on_close(channel, &result);
+}
+
+static void release(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+
+  tell_close(channel);
   if (channel->server != NULL) ipc__server_forget(channel);
   if (channel->client != NULL) ipc__client_release(channel);
   ipc__channel_drop_partial(channel);

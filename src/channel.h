@@ -92,6 +92,7 @@ struct ipc_channel_s {
   unsigned int is_server : 1;
   unsigned int is_surfaced : 1; /* the user knows it, so on_close is due */
   unsigned int is_refused : 1;  /* its server has said no */
+  unsigned int was_open : 1;    /* there was a connection */
   unsigned int is_owned : 1;    /* its server closes it */
   unsigned int is_due : 1;      /* in the hub's list */
   unsigned int is_paused : 1;

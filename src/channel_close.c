@@ -105,15 +105,14 @@ static int is_settled(const ipc_channel_t* channel) {
   }
   if (ipc__channel_is_native(channel)) {
     if (channel->read_ended) return 1;
-    if (ipc__queue_bytes(&channel->queue) > 0) return 0;
-    return channel->fin_acked || channel->sent == 0;
+    /* Also where nothing was sent: the peer may be closing too, and its FIN,
+     * which asks for our FIN-ACK, comes before its FIN-ACK. */
+    return channel->fin_acked && ipc__queue_bytes(&channel->queue) == 0;
   }
   return ipc__queue_bytes(&channel->queue) == 0;
 }
 
 void ipc__channel_check_closed(ipc_channel_t* channel) {
-  int status = channel->error;
-
   if (!is_settled(channel)) {
     if (channel->hub->settings.close_timeout_ms == 0) {
       ipc__channel_destroy(channel, UV_ETIMEDOUT);
@@ -126,11 +125,9 @@ void ipc__channel_check_closed(ipc_channel_t* channel) {
                           on_unread_poll);
     return;
   }
-  if (channel->fin_acked && channel->confirmed >= channel->sent) {
-    status = 0;
-  } else if (channel->read_ended && ipc__channel_is_native(channel) &&
-             channel->sent > 0) {
-    status = UV_ECONNRESET;
+  if (channel->error == 0 && channel->read_ended && !channel->fin_acked &&
+      ipc__channel_is_native(channel)) {
+    channel->error = UV_ECONNRESET;
   }
-  ipc__channel_destroy(channel, status);
+  ipc__channel_destroy(channel, channel->error);
 }
