@@ -51,11 +51,17 @@ int ipc__peer_get(uv_os_fd_t handle, int is_server, ipc_peer_t* peer);
 int ipc__peer_is_me(const ipc_peer_t* peer);
 int ipc__peer_is_system(const ipc_peer_t* peer);
 
-/* Whether the peer belongs to the group, as its main group or another; 0 also
- * when the system can't say. */
+/* A group by its name or id, as the id in text (a decimal gid, a SID). May ask
+ * a directory service, so once for each server. UV_ENOENT: unknown. */
+int ipc__group_resolve(const ipc_allocator_t* allocator,
+                       const char* group,
+                       char id[IPC_CHANNEL_USER_SIZE]);
+
+/* Whether the peer belongs to the group with this id, as its main group or
+ * another; 0 also when the system can't say. */
 int ipc__peer_in_group(uv_os_fd_t handle,
                        const ipc_peer_t* peer,
-                       const char* group);
+                       const char* group_id);
 
 /* ---- Listener (listener.c) ---------------------------------------------- */
 
@@ -69,9 +75,9 @@ typedef struct ipc__listen_config_s {
   size_t in_bytes;                /* 0: the system's default */
   size_t out_bytes;
   ipc_peers_t peers;
-  const char* group; /* NULL: none */
-  int64_t mode;      /* -1: from peers and group. Windows: always -1 */
-  int64_t uid;       /* -1: leave. Windows: always -1 */
+  const char* group_id; /* NULL: none */
+  int64_t mode;         /* -1: from peers and group. Windows: always -1 */
+  int64_t uid;          /* -1: leave. Windows: always -1 */
   int64_t gid;
   const char* sddl; /* NULL: from peers and group. POSIX: always NULL */
 } ipc__listen_config_t;

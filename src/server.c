@@ -16,7 +16,7 @@ static void finish(ipc_server_t* server) {
   if (!server->is_closing || server->listener != NULL) return;
   if (server->channels != NULL) return;
   if (server->on_close != NULL) server->on_close(server);
-  ipc__free(&hub->settings.allocator, server->group);
+  ipc__free(&hub->settings.allocator, server->group_id);
   ipc__free(&hub->settings.allocator, server);
   ipc__hub_unref(hub);
 }
@@ -155,8 +155,8 @@ static ipc__verdict_t judge(ipc_server_t* server, uv_os_fd_t handle) {
   if (server->peers != IPC_CHANNEL_PEERS_ANYBODY) {
     if (err != 0) return IPC__VERDICT_DENIED;
     if (!ipc__peer_is_me(&peer) &&
-        (server->group == NULL ||
-         !ipc__peer_in_group(handle, &peer, server->group))) {
+        (server->group_id == NULL ||
+         !ipc__peer_in_group(handle, &peer, server->group_id))) {
       return IPC__VERDICT_DENIED;
     }
   }
@@ -264,7 +264,7 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   config.in_bytes = o->base.channel.in_bytes;
   config.out_bytes = o->base.channel.out_bytes;
   config.peers = o->peers;
-  config.group = o->group;
+  config.group_id = server->group_id;
   config.mode = o->mode;
   config.uid = o->uid;
   config.gid = o->gid;
@@ -276,20 +276,23 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   return 0;
 }
 
-static ipc_server_t* create_server(ipc__hub_t* hub,
-                                   const ipc__server_options_t* o,
-                                   void* data) {
+static int create_server(ipc__hub_t* hub,
+                         const ipc__server_options_t* o,
+                         void* data,
+                         ipc_server_t** out) {
   const ipc_allocator_t* allocator = &hub->settings.allocator;
+  char group_id[IPC_CHANNEL_USER_SIZE];
   ipc_server_t* server;
+  int err;
 
   server = ipc__calloc(allocator, sizeof(*server));
-  if (server == NULL) return NULL;
+  if (server == NULL) return UV_ENOMEM;
   if (o->group != NULL) {
-    server->group = ipc__strdup(allocator, o->group);
-    if (server->group == NULL) {
-      ipc__free(allocator, server);
-      return NULL;
-    }
+    err = ipc__group_resolve(allocator, o->group, group_id);
+    if (err != 0) goto fail;
+    err = UV_ENOMEM;
+    server->group_id = ipc__strdup(allocator, group_id);
+    if (server->group_id == NULL) goto fail;
   }
   server->hub = hub;
   server->data = data;
@@ -299,7 +302,12 @@ static ipc_server_t* create_server(ipc__hub_t* hub,
   server->on_admit = o->on_admit;
   server->on_connection = o->on_connection;
   server->on_error = o->on_error;
-  return server;
+  *out = server;
+  return 0;
+
+fail:
+  ipc__free(allocator, server);
+  return err;
 }
 
 int ipc_server_listen(uv_loop_t* loop,
@@ -319,16 +327,15 @@ int ipc_server_listen(uv_loop_t* loop,
   if (err != 0) return err;
   err = ipc__hub_create(loop, &o->base.channel, name.os_name, &hub);
   if (err != 0) return err;
-  server = create_server(hub, o, data);
-  err = UV_ENOMEM;
-  if (server == NULL) goto fail_hub;
+  err = create_server(hub, o, data, &server);
+  if (err != 0) goto fail_hub;
   err = open_listener(server, o);
   if (err != 0) goto fail_server;
   *out = server;
   return 0;
 
 fail_server:
-  ipc__free(&hub->settings.allocator, server->group);
+  ipc__free(&hub->settings.allocator, server->group_id);
   ipc__free(&hub->settings.allocator, server);
 fail_hub:
   ipc__hub_unref(hub);

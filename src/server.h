@@ -9,7 +9,7 @@ struct ipc_server_s {
   ipc__listener_t* listener; /* NULL: closed */
   ipc_channel_t* channels;
   void* data;
-  char* group; /* NULL: none */
+  char* group_id; /* NULL: none */
   ipc_peers_t peers;
   unsigned int max_instances;
   unsigned int pending_instances;

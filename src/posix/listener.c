@@ -47,14 +47,11 @@ typedef struct access_s {
 } access_t;
 
 static int get_access(const ipc__listen_config_t* config, access_t* access) {
-  int err;
-
   access->uid = (uid_t) config->uid; /* -1 leaves it, for chown too */
   access->gid = (gid_t) -1;
   access->mode = 0600;
-  if (config->group != NULL) {
-    err = ipc__group_find(config->allocator, config->group, &access->gid);
-    if (err != 0) return err;
+  if (config->group_id != NULL) {
+    if (!ipc__gid_parse(config->group_id, &access->gid)) return UV_EINVAL;
     access->mode = 0660;
   }
   if (config->peers == IPC_CHANNEL_PEERS_ANYBODY) access->mode = 0666;

@@ -84,7 +84,7 @@ int ipc__peer_is_system(const ipc_peer_t* peer) {
   return peer->uid == 0;
 }
 
-static int parse_gid(const char* text, gid_t* gid) {
+int ipc__gid_parse(const char* text, gid_t* gid) {
   unsigned long long value;
 
   if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0') return 0;
@@ -116,13 +116,13 @@ static int find_by_name(const ipc_allocator_t* allocator,
   return err;
 }
 
-int ipc__group_find(const ipc_allocator_t* allocator,
-                    const char* group,
-                    gid_t* gid) {
+static int find_group(const ipc_allocator_t* allocator,
+                      const char* group,
+                      gid_t* gid) {
   size_t size;
   int err;
 
-  if (parse_gid(group, gid)) return 0;
+  if (ipc__gid_parse(group, gid)) return 0;
   err = ERANGE;
   for (size = ENTRY_BYTES; err == ERANGE && size <= ENTRY_BYTES_MAX; size *= 2)
     err = find_by_name(allocator, size, group, gid);
@@ -222,11 +222,23 @@ static int has_group(int fd, const ipc_peer_t* peer, gid_t gid) {
 }
 #endif
 
+int ipc__group_resolve(const ipc_allocator_t* allocator,
+                       const char* group,
+                       char id[IPC_CHANNEL_USER_SIZE]) {
+  gid_t gid;
+  int err;
+
+  err = find_group(allocator, group, &gid);
+  if (err != 0) return err;
+  snprintf(id, IPC_CHANNEL_USER_SIZE, "%lu", (unsigned long) gid);
+  return 0;
+}
+
 int ipc__peer_in_group(uv_os_fd_t handle,
                        const ipc_peer_t* peer,
-                       const char* group) {
+                       const char* group_id) {
   gid_t gid;
 
-  if (ipc__group_find(&ipc__default_allocator, group, &gid) != 0) return 0;
+  if (!ipc__gid_parse(group_id, &gid)) return 0;
   return peer->gid == (int64_t) gid || has_group(handle, peer, gid);
 }

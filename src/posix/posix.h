@@ -63,10 +63,8 @@ int ipc__directory_check(const char* path, int create);
 
 /* ---- Groups (peer.c) ---------------------------------------------------- */
 
-/* The id of a group given by name or by decimal number. UV_ENOENT: unknown. */
-int ipc__group_find(const ipc_allocator_t* allocator,
-                    const char* group,
-                    gid_t* gid);
+/* Reads a decimal group id; 0 where the text is none. */
+int ipc__gid_parse(const char* text, gid_t* gid);
 
 /* ---- Who owns a name (lock.c) ------------------------------------------- */
 

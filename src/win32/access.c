@@ -117,8 +117,6 @@ static void append(char sddl[SDDL_SIZE], const char* format, ...) {
  * group of all administrators. */
 static int describe(const ipc__listen_config_t* config, char sddl[SDDL_SIZE]) {
   char user[IPC_CHANNEL_USER_SIZE];
-  char group[IPC_CHANNEL_USER_SIZE];
-  ipc__sid_t sid;
   int err;
 
   err = ipc__my_user(user);
@@ -132,11 +130,8 @@ static int describe(const ipc__listen_config_t* config, char sddl[SDDL_SIZE]) {
   if (config->peers == IPC_CHANNEL_PEERS_ANYBODY) {
     append(sddl, SOMEBODY, (unsigned int) IPC__CLIENT_RIGHTS, "WD");
   }
-  if (config->group != NULL) {
-    err = ipc__group_sid(config->group, &sid);
-    if (err == 0) err = ipc__sid_text(&sid, group);
-    if (err != 0) return err;
-    append(sddl, SOMEBODY, (unsigned int) IPC__CLIENT_RIGHTS, group);
+  if (config->group_id != NULL) {
+    append(sddl, SOMEBODY, (unsigned int) IPC__CLIENT_RIGHTS, config->group_id);
   }
   return 0;
 }

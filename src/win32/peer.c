@@ -139,14 +139,25 @@ int ipc__peer_is_system(const ipc_peer_t* peer) {
   return strcmp(peer->user, SID_SYSTEM) == 0;
 }
 
+int ipc__group_resolve(const ipc_allocator_t* allocator,
+                       const char* group,
+                       char id[IPC_CHANNEL_USER_SIZE]) {
+  ipc__sid_t sid;
+  int err;
+
+  (void) allocator;
+  err = ipc__group_sid(group, &sid);
+  return err != 0 ? err : ipc__sid_text(&sid, id);
+}
+
 int ipc__peer_in_group(uv_os_fd_t handle,
                        const ipc_peer_t* peer,
-                       const char* group) {
+                       const char* group_id) {
   ipc__sid_t sid;
   HANDLE token;
   BOOL is_member = FALSE;
 
-  if (ipc__group_sid(group, &sid) != 0) return 0;
+  if (ipc__group_sid(group_id, &sid) != 0) return 0;
   token = client_token(handle, (DWORD) peer->pid);
   if (token == NULL) return 0;
   /* Counts groups that are enabled, and none that is there to deny only. */
