@@ -104,6 +104,17 @@ int ipc__name_check_bare(const char* name, ipc_name_info_t* info) {
   return 0;
 }
 
+/* How much of `text` fits into `room` bytes without a cut in a character. */
+static size_t fitting(const char* text, size_t room) {
+  size_t length;
+
+  length = strlen(text);
+  if (length <= room) return length;
+  length = room;
+  while (length > 0 && ((unsigned char) text[length] & 0xc0) == 0x80) length--;
+  return length;
+}
+
 void ipc__name_join(ipc_name_info_t* info, const char* const* parts) {
   size_t length;
   size_t used;
@@ -111,18 +122,14 @@ void ipc__name_join(ipc_name_info_t* info, const char* const* parts) {
 
   info->os_name_length = 0;
   used = 0;
+  room = sizeof(info->os_name) - 1;
   for (; *parts != NULL; parts++) {
-    length = strlen(*parts);
-    info->os_name_length += length;
-    room = sizeof(info->os_name) - 1 - used;
-    if (length > room) {
-      /* Cut before a character, not in it. */
-      length = room;
-      while (length > 0 && ((unsigned char) (*parts)[length] & 0xc0) == 0x80)
-        length--;
-    }
+    info->os_name_length += strlen(*parts);
+    length = fitting(*parts, room);
     memcpy(info->os_name + used, *parts, length);
     used += length;
+    /* Nothing may follow what was cut. */
+    room = length < strlen(*parts) ? 0 : room - length;
   }
   info->os_name[used] = '\0';
 }

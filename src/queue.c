@@ -82,10 +82,11 @@ static void add_segment(ipc__queue_t* queue,
  * other share a segment. */
 static void stage(ipc__queue_t* queue, const void* bytes, size_t size) {
   ipc__block_t* block = queue->staging;
-  uint8_t* to = block->bytes + block->used;
   ipc__segment_t* last;
+  uint8_t* to;
 
   if (size == 0) return;
+  to = block->bytes + block->used;
   memcpy(to, bytes, size);
   block->used += size;
   if (queue->segments.count > 0) {
