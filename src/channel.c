@@ -98,6 +98,9 @@ void ipc__channel_broken(ipc_channel_t* channel, int status) {
       channel->end_status = status;
       channel->end_due = 1;
     }
+    /* What is staged may be our hello, which tells the peer what it did wrong:
+     * it goes as far as the system takes it at once. */
+    ipc__channel_write(channel);
     become_dead(channel, status);
   }
 }

@@ -109,9 +109,13 @@ static int on_fin(ipc_channel_t* channel) {
 }
 
 static int on_fin_ack(ipc_channel_t* channel, const uint8_t* payload) {
+  uint64_t count = ipc__wire_get_u64(payload);
+
   if (!channel->fin_queued || channel->fin_acked) return UV_EPROTO;
+  /* Those whose callbacks are due yet are still in the queue's records. */
+  if (count > channel->sent + channel->queue.records.count) return UV_EPROTO;
   channel->fin_acked = 1;
-  channel->confirmed = ipc__wire_get_u64(payload);
+  channel->confirmed = count;
   ipc__hub_due(channel->hub, channel);
   return 0;
 }
