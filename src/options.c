@@ -70,6 +70,15 @@ int ipc__option_check_text(ipc__options_t* o,
                             text == NULL ? "NULL" : "empty");
 }
 
+/* Says at once what listen and connect would say of the name. */
+static void check_name(ipc__options_t* o) {
+  ipc_name_info_t info;
+  int err;
+
+  err = ipc_name_resolve(o->name, &info);
+  if (err != 0) ipc__option_refuse(o, err, "name: %s", info.reason);
+}
+
 void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name) {
   o->magic = magic;
   o->name = name;
@@ -79,7 +88,7 @@ void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name) {
   o->channel.max_queue_bytes = DEFAULT_MAX_QUEUE;
   o->channel.close_timeout_ms = DEFAULT_TIMEOUT_MS;
   o->channel.idle_timeout_ms = IPC_CHANNEL_INFINITE;
-  if (name == NULL) ipc__option_refuse(o, UV_EINVAL, "name: is NULL");
+  check_name(o);
 }
 
 const char* ipc__option_error(const ipc__options_t* o) {

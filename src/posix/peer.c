@@ -225,7 +225,7 @@ static int has_group(int fd, const ipc_peer_t* peer, gid_t gid) {
 int ipc__group_resolve(const ipc_allocator_t* allocator,
                        const char* group,
                        char id[IPC_CHANNEL_USER_SIZE]) {
-  gid_t gid;
+  gid_t gid = 0;
   int err;
 
   err = find_group(allocator, group, &gid);
