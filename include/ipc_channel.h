@@ -319,8 +319,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_mode(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
     ipc_server_options_t* options, int64_t uid, int64_t gid);
 /* The pipe's security descriptor in SDDL, in place of the one that set_peers
- * and set_peer_group make; set_peers still checks who gets in. POSIX:
- * UV_ENOTSUP. */
+ * and set_peer_group make; set_peers still checks who gets in. Where it names no
+ * owner, the user of this process is. POSIX: UV_ENOTSUP. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
 /* Native framing: how long a client may take for its hello; default 5000 ms. */

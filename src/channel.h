@@ -168,6 +168,8 @@ void ipc__client_attempt(ipc_channel_t* channel);
 void ipc__client_attempt_failed(ipc_channel_t* channel, int status);
 /* No further attempts. */
 void ipc__client_failed(ipc_channel_t* channel, int status);
+/* Connecting may take no longer than this from now on. */
+void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms);
 /* The stream of a failed attempt is closed. */
 void ipc__client_stream_closed(ipc_channel_t* channel);
 void ipc__client_release(ipc_channel_t* channel);

@@ -61,19 +61,6 @@ void ipc__channel_begin_close(ipc_channel_t* channel) {
   ipc__hub_due(channel->hub, channel);
 }
 
-/* Still connecting: what waits to be sent gets its chance, no longer than the
- * close timeout. */
-static void close_when_sent(ipc_channel_t* channel) {
-  ipc__hub_t* hub = channel->hub;
-  int timeout_ms = hub->settings.close_timeout_ms;
-  ipc__deadline_t* deadline = &channel->deadline;
-
-  channel->close_due = 1;
-  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
-  if (deadline->at <= uv_now(hub->loop) + (uint64_t) timeout_ms) return;
-  ipc__hub_set_deadline(hub, deadline, timeout_ms, 1, deadline->expired);
-}
-
 int ipc_channel_close(ipc_channel_t* channel) {
   if (channel == NULL) return UV_EINVAL;
   if (channel->close_due) return UV_EALREADY;
@@ -81,7 +68,9 @@ int ipc_channel_close(ipc_channel_t* channel) {
     case IPC__CONNECTING:
     case IPC__GREETING:
       if (channel->queue.records.count > 0) {
-        close_when_sent(channel);
+        /* What waits to be sent gets its chance. */
+        channel->close_due = 1;
+        ipc__client_hurry(channel, channel->hub->settings.close_timeout_ms);
       } else {
         ipc__channel_destroy(channel, UV_ECANCELED);
       }

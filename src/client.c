@@ -17,6 +17,16 @@ static void on_connect_deadline(ipc__deadline_t* deadline) {
   ipc__client_failed(channel, UV_ETIMEDOUT);
 }
 
+void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms) {
+  ipc__hub_t* hub = channel->hub;
+  uint64_t at = channel->deadline.at; /* 0: none */
+
+  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
+  if (at != 0 && at <= uv_now(hub->loop) + (uint64_t) timeout_ms) return;
+  ipc__hub_set_deadline(hub, &channel->deadline, timeout_ms, 1,
+                        on_connect_deadline);
+}
+
 static void on_retry(ipc__deadline_t* deadline) {
   ipc_channel_t* channel =
       (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, retry));

@@ -234,6 +234,8 @@ int ipc__queue_pop(ipc__hub_t* hub,
 void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue) {
   while (queue->segments.count > 0) drop_first_segment(hub, queue);
   ring_give_back(hub, &queue->segments);
+  /* Room for a record that a failed put had no use for. */
+  if (queue->records.count == 0) ring_give_back(hub, &queue->records);
   if (queue->staging != NULL) {
     ipc__hub_give(hub, queue->staging, queue->staging->memory);
     queue->staging = NULL;

@@ -136,23 +136,59 @@ static int describe(const ipc__listen_config_t* config, char sddl[SDDL_SIZE]) {
   return 0;
 }
 
-int ipc__descriptor_make(const ipc__listen_config_t* config,
-                         PSECURITY_DESCRIPTOR* descriptor) {
-  char made[SDDL_SIZE];
-  const char* sddl = config->sddl;
+static int convert(const ipc_allocator_t* allocator,
+                   const char* sddl,
+                   PSECURITY_DESCRIPTOR* descriptor) {
   wchar_t* wide = NULL;
-  int err = 0;
+  int err;
 
-  if (sddl == NULL) {
-    err = describe(config, made);
-    sddl = made;
-  }
-  if (err == 0) err = ipc__widen_new(config->allocator, sddl, &wide);
+  err = ipc__widen_new(allocator, sddl, &wide);
   if (err == 0 && !ConvertStringSecurityDescriptorToSecurityDescriptorW(
                       wide, SDDL_REVISION_1, descriptor, NULL)) {
     err = ipc__win32_error(GetLastError());
     if (err != UV_ENOMEM) err = UV_EINVAL;
   }
-  ipc__free(config->allocator, wide);
+  ipc__free(allocator, wide);
   return err;
+}
+
+static int has_owner(PSECURITY_DESCRIPTOR descriptor) {
+  BOOL is_default;
+  PSID owner = NULL;
+
+  return GetSecurityDescriptorOwner(descriptor, &owner, &is_default) &&
+         owner != NULL;
+}
+
+/* The user's SDDL; where it names no owner, with us as the owner. */
+static int convert_users(const ipc__listen_config_t* config,
+                         PSECURITY_DESCRIPTOR* descriptor) {
+  size_t size = strlen(config->sddl) + IPC_CHANNEL_USER_SIZE + sizeof("O:");
+  char user[IPC_CHANNEL_USER_SIZE];
+  char* owned;
+  int err;
+
+  err = convert(config->allocator, config->sddl, descriptor);
+  if (err != 0 || has_owner(*descriptor)) return err;
+  LocalFree(*descriptor);
+  *descriptor = NULL;
+
+  err = ipc__my_user(user);
+  if (err != 0) return err;
+  owned = ipc__malloc(config->allocator, size);
+  if (owned == NULL) return UV_ENOMEM;
+  snprintf(owned, size, "O:%s%s", user, config->sddl);
+  err = convert(config->allocator, owned, descriptor);
+  ipc__free(config->allocator, owned);
+  return err;
+}
+
+int ipc__descriptor_make(const ipc__listen_config_t* config,
+                         PSECURITY_DESCRIPTOR* descriptor) {
+  char sddl[SDDL_SIZE];
+  int err;
+
+  if (config->sddl != NULL) return convert_users(config, descriptor);
+  err = describe(config, sddl);
+  return err != 0 ? err : convert(config->allocator, sddl, descriptor);
 }
