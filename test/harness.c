@@ -6,6 +6,8 @@
 #include "harness_os.h"
 
 #define HANG_MS 60000
+/* How long a test's leftovers may take to go away by themselves. */
+#define LEFTOVERS_MS 6000
 
 static uv_loop_t loop;
 static uv_timer_t watchdog;
@@ -38,11 +40,15 @@ static void print_handle(uv_handle_t* handle, void* arg) {
 }
 
 int test_teardown(void** state) {
+  uint64_t deadline = uv_hrtime() + LEFTOVERS_MS * (uint64_t) 1000000;
   int err;
 
   (void) state;
   uv_close((uv_handle_t*) &watchdog, NULL);
-  uv_run(&loop, UV_RUN_DEFAULT);
+  /* A test that has failed may have left a server, which never ends. */
+  while (uv_run(&loop, UV_RUN_NOWAIT) != 0 && uv_hrtime() < deadline) {
+    uv_sleep(1);
+  }
   err = uv_loop_close(&loop);
   if (err != 0) {
     uv_walk(&loop, print_handle, NULL);

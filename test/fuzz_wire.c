@@ -1,0 +1,167 @@
+/* The decoders of the native framing against any bytes at all. Built with
+ * -DIPC_CHANNEL_FUZZER and -fsanitize=fuzzer it is a libFuzzer target; without,
+ * an ordinary test over a small corpus and a fixed series of mutations. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "wire.h"
+
+/* Any sixteen bytes are a hello whose meaning survives the encoder, or none. */
+static void check_hello(const uint8_t* data, size_t size) {
+  uint8_t again[IPC__WIRE_HELLO_BYTES];
+  ipc__hello_t hello;
+  size_t i;
+  int err;
+
+  for (i = 0; i <= size && i < IPC__WIRE_HELLO_BYTES; i++) {
+    /* What can't begin a hello can't become one. */
+    if (ipc__wire_may_be_hello(data, i)) continue;
+    if (ipc__wire_may_be_hello(data, size < 16 ? size : 16)) abort();
+  }
+  if (size < IPC__WIRE_HELLO_BYTES) return;
+  err = ipc__wire_get_hello(data, &hello);
+  if (err != 0 && err != UV_EPROTO) abort();
+  if ((err == 0) != (ipc__wire_may_be_hello(data, 16) != 0)) abort();
+  if (err != 0) return;
+  ipc__wire_put_hello(again, &hello);
+  if (memcmp(again, data, 12) != 0) abort();
+}
+
+/* Walks over the frames as a receiver does; returns how many are whole. */
+static int check_frames(const uint8_t* data, size_t size, uint32_t max) {
+  uint8_t again[IPC__WIRE_HEADER_BYTES];
+  ipc__frame_t frame;
+  int count = 0;
+  int err;
+
+  while (size >= IPC__WIRE_HEADER_BYTES) {
+    err = ipc__wire_get_header(data, max, &frame);
+    if (err != 0 && err != UV_EPROTO && err != UV_EMSGSIZE) abort();
+    if (err != 0) break;
+    if (frame.kind == IPC__WIRE_MESSAGE && frame.size > max) abort();
+    if (frame.kind != IPC__WIRE_MESSAGE && frame.size > 65536) abort();
+    ipc__wire_put_header(again, frame.kind, frame.size);
+    if (memcmp(again, data, sizeof(again)) != 0) abort();
+    if (size - IPC__WIRE_HEADER_BYTES < frame.size) break;
+    data += IPC__WIRE_HEADER_BYTES + frame.size;
+    size -= IPC__WIRE_HEADER_BYTES + frame.size;
+    count++;
+  }
+  return count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  check_hello(data, size);
+  check_frames(data, size, 1000);
+  check_frames(data, size, INT32_MAX);
+  if (size > IPC__WIRE_HELLO_BYTES) {
+    check_frames(data + IPC__WIRE_HELLO_BYTES, size - IPC__WIRE_HELLO_BYTES,
+                 16u << 20);
+  }
+  return 0;
+}
+
+#ifndef IPC_CHANNEL_FUZZER
+
+#include "harness.h"
+
+#define MUTATIONS 200000
+
+static uint8_t corpus[8][256];
+static size_t sizes[8];
+
+static void make_corpus(void) {
+  uint8_t* out;
+  size_t n;
+
+  memset(corpus, 0, sizeof(corpus));
+  memset(sizes, 0, sizeof(sizes));
+  sizes[1] = test_put_hello(corpus[1], 0, 16 << 20);
+  sizes[2] = test_put_frame(corpus[2], 0x80, "hello", 5);
+  sizes[3] = test_put_frame(corpus[3], 0x82, "12345678", 8);
+  sizes[4] = test_put_frame(corpus[4], 0x33, "skip me", 7);
+  out = corpus[5];
+  n = test_put_hello(out, 1, 1);
+  n += test_put_frame(out + n, 0x80, "", 0);
+  n += test_put_frame(out + n, 0x01, "pingping", 8);
+  n += test_put_frame(out + n, 0x80, "message", 7);
+  sizes[5] = n + test_put_frame(out + n, 0x81, NULL, 0);
+  memset(corpus[6], 0xff, sizes[6] = 64);
+  sizes[7] = 64;
+}
+
+static uint32_t seed;
+
+static uint32_t next_random(uint32_t below) {
+  seed = seed * 1664525u + 1013904223u;
+  return (seed >> 8) % below;
+}
+
+static void mutate(uint8_t* bytes, size_t* size) {
+  static const uint8_t favourites[] = {0, 1, 7, 8, 0x7f, 0x80, 0x81, 0x82, 255};
+  uint32_t edits = 1 + next_random(4);
+
+  while (edits-- > 0) {
+    switch (next_random(4)) {
+      case 0:
+        *size = next_random(257);
+        break;
+      case 1:
+        bytes[next_random(256)] ^= (uint8_t) (1u << next_random(8));
+        break;
+      case 2:
+        bytes[next_random(256)] = favourites[next_random(sizeof(favourites))];
+        break;
+      default:
+        memmove(bytes + next_random(64), bytes + next_random(64), 128);
+        break;
+    }
+  }
+}
+
+static void test_corpus(void** state) {
+  size_t i, size;
+
+  (void) state;
+  make_corpus();
+  for (i = 0; i < TEST_COUNT(sizes); i++) {
+    for (size = 0; size <= sizes[i]; size++) {
+      LLVMFuzzerTestOneInput(corpus[i], size);
+    }
+  }
+  assert_int_equal(check_frames(corpus[5] + 16, sizes[5] - 16, 1000), 4);
+}
+
+static void test_mutations(void** state) {
+  uint8_t bytes[256];
+  size_t size;
+  int i;
+
+  (void) state;
+  make_corpus();
+  seed = 20240229;
+  for (i = 0; i < MUTATIONS; i++) {
+    uint32_t from = next_random(TEST_COUNT(sizes));
+
+    memcpy(bytes, corpus[from], sizeof(bytes));
+    size = sizes[from];
+    mutate(bytes, &size);
+    LLVMFuzzerTestOneInput(bytes, size);
+  }
+}
+
+int main(int argc, char** argv) {
+  static const struct CMUnitTest tests[] = {
+      TEST(test_corpus),
+      TEST(test_mutations),
+  };
+
+  return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
+}
+
+#endif

@@ -1,0 +1,778 @@
+#!/usr/bin/env python3
+"""Runs ipc-channel as people do: in processes, with files, pipes and terminals.
+
+usage: test_companion.py PROGRAM
+
+Windows programs run through MESON_EXE_WRAPPER where there is one. Their output
+goes to files: under Wine a program can't open a Unix pipe as its output.
+"""
+
+import atexit
+import contextlib
+import hashlib
+import json
+import os
+import random
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import tap
+
+PROGRAM = os.path.abspath(sys.argv[1])
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
+IS_WINDOWS = PROGRAM.endswith(".exe")
+
+# Only so that a hanging test fails.
+PATIENCE = 60
+
+ABSENT, REFUSED, BUSY, DENIED, TIMED_OUT, BAD_FRAME = range(3, 9)
+
+# In /tmp, since a socket's path has to be short.
+WORK = tempfile.mkdtemp(prefix="ipct-", dir=None if os.name == "nt" else "/tmp")
+os.environ["XDG_RUNTIME_DIR"] = WORK
+atexit.register(shutil.rmtree, WORK, True)
+
+counter = 0
+
+
+def fresh():
+    global counter
+    counter += 1
+    return f"ipc-companion-{os.getpid()}-{counter}"
+
+
+def work_file(content=b""):
+    path = os.path.join(WORK, fresh())
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+def only_posix(test):
+    def run():
+        if IS_WINDOWS:
+            raise unittest.SkipTest("needs POSIX sockets, signals or terminals")
+        test()
+    return run
+
+
+class Tool:
+    """A running ipc-channel. `stdin` is bytes, which it gets as a file, or
+    anything that Popen takes."""
+
+    def __init__(self, *args, stdin=b"", stdout=None, stderr=None, **more):
+        self.out_path, self.err_path = work_file(), work_file()
+        with contextlib.ExitStack() as files:
+            if isinstance(stdin, bytes):
+                stdin = files.enter_context(open(work_file(stdin), "rb"))
+            if stdout is None:
+                stdout = files.enter_context(open(self.out_path, "wb"))
+            if stderr is None:
+                stderr = files.enter_context(open(self.err_path, "wb"))
+            self.process = subprocess.Popen(
+                WRAPPER + [PROGRAM, *args],
+                stdin=stdin, stdout=stdout, stderr=stderr, **more)
+        self.stdin = self.process.stdin
+
+    def out(self):
+        with open(self.out_path, "rb") as file:
+            return file.read()
+
+    def err(self):
+        with open(self.err_path, encoding="utf-8") as file:
+            return file.read()
+
+    def is_gone(self):
+        return self.process.poll() is not None
+
+    def ready(self):
+        def has_said():
+            assert not self.is_gone(), self.err()
+            return "READY" in self.err() or b"READY" in self.out()
+        wait_until(has_said, "READY")
+        return self
+
+    def prints(self, text):
+        wait_until(lambda: text in self.out() or self.is_gone(), text)
+        assert text in self.out(), (self.out()[-200:], self.err())
+
+    def wait(self):
+        return self.process.wait(PATIENCE)
+
+    def says(self, status, *words):
+        """Ends with this status and one line with these words."""
+        assert self.wait() == status, (self.process.returncode, self.err())
+        lines = [x for x in self.err().splitlines() if not x.startswith("READY")]
+        assert len(lines) == 1, self.err()
+        assert lines[0].startswith("ipc-channel: "), lines
+        for word in words:
+            assert word in lines[0], (word, lines)
+
+    def fine(self):
+        assert self.wait() == 0, (self.process.returncode, self.err())
+        return self.out()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if not self.is_gone():
+            self.process.kill()
+        self.process.wait()
+        if self.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.stdin.close()
+
+
+def run(*args, **more):
+    with Tool(*args, **more) as tool:
+        tool.wait()
+        return tool
+
+
+def state(name):
+    return json.loads(run("info", name, "--json").fine())["state"]
+
+
+def text(lines=3000):
+    """Lines of many lengths, empty ones among them."""
+    return b"".join(b"%d " % i + b"x" * (i * 7 % 900) + b"\n\n" for i in range(lines))
+
+
+# ---- The command line --------------------------------------------------------
+
+
+def test_help_and_version():
+    assert b"usage: ipc-channel listen" in run("--help").fine()
+    assert run("connect", "x", "--help").fine() == run("--help").fine()
+    assert run("--version").fine().startswith(b"ipc-channel 0.")
+
+
+def test_wrong_usage():
+    wrong = [
+        [], ["sing"], ["listen"], ["connect"], ["relay", "a"], ["info"],
+        ["wait", "--timeout", "5"], ["listen", "a", "b"], ["relay", "a", "b", "c"],
+        ["listen", "a", "--loud"], ["listen", "a", "--wait"], ["connect", "a", "-x"],
+        ["connect", "a", "--echo"], ["info", "a", "--frame", "none"],
+        ["listen", "a", "--frame"], ["listen", "a", "--frame", "lines"],
+        ["listen", "a", "--frame=lines"], ["listen", "a", "--echo=1"],
+        ["connect", "a", "--timeout"], ["connect", "a", "--timeout", "0"],
+        ["connect", "a", "--timeout", "-1"], ["connect", "a", "--timeout", "5s"],
+        ["connect", "a", "--timeout", "99999999999999999999"],
+        ["listen", "a", "--max-instances", "0"], ["listen", "a", "--", "--echo"],
+    ]
+    for args in wrong:
+        tool = run(*args)
+        tool.says(2, "--help")
+        assert tool.out() == b"", args
+
+
+def test_names_that_are_none():
+    too_long = "n" * 300 if IS_WINDOWS else "/tmp/" + "n" * 200
+    for name in ["", "a/b", ".hidden", "a:b", "a\tb", too_long]:
+        for command in [["listen"], ["connect"], ["info", "--json"], ["wait"]]:
+            run(*command, "--", name).says(2, name)
+    run("relay", fresh(), "a*b").says(2, "a*b")
+
+
+# ---- Finding the server ------------------------------------------------------
+
+
+def test_absent():
+    run("connect", fresh()).says(ABSENT, "absent")
+    run("connect", fresh(), "--frame", "none").says(ABSENT, "absent")
+
+
+def test_absent_until_the_timeout():
+    began = time.monotonic()
+    run("connect", fresh(), "--wait", "--timeout", "300").says(
+        TIMED_OUT, "timed out after 300 ms", "nobody")
+    run("wait", fresh(), "--timeout=300").says(
+        TIMED_OUT, "timed out after 300 ms", "nobody")
+    assert time.monotonic() - began >= 0.6
+
+
+def test_wait_for_a_server_to_come():
+    name = fresh()
+    with Tool("connect", name, "--wait", "--timeout", "60000", stdin=b"hi\n") as client:
+        with Tool("wait", "--timeout", "60000", name) as waiting:
+            with Tool("listen", name, "--echo").ready():
+                assert waiting.fine() == b""
+                assert client.fine() == b"hi\n"
+
+
+def test_busy():
+    name = fresh()
+    with Tool("listen", name, "--max-instances", "1", "--echo").ready() as server:
+        with Tool("connect", name, stdin=subprocess.PIPE) as first:
+            first.stdin.write(b"first\n")
+            first.stdin.flush()
+            server.prints(b"first")
+            run("connect", name, "--timeout", "400").says(
+                BUSY, "timed out after 400 ms", "busy")
+            with Tool("connect", name, "--timeout", "60000", stdin=b"next\n") as later:
+                first.stdin.close()
+                assert first.fine() == b"first\n"
+                assert later.fine() == b"next\n"
+
+
+@only_posix
+def test_denied():
+    name = os.path.join(WORK, fresh())
+    if os.geteuid() == 0:
+        # A server of somebody who is neither us nor the superuser.
+        os.chmod(WORK, 0o711)
+        folder = os.path.join(WORK, fresh())
+        os.mkdir(folder)
+        os.chown(folder, 65534, 65534)
+        name = os.path.join(folder, "s")
+        if subprocess.run([PROGRAM, "--version"], user=65534, check=False,
+                          stdout=subprocess.DEVNULL).returncode != 0:
+            raise unittest.SkipTest("nobody else may run the program here")
+        with Tool("listen", name, user=65534).ready():
+            run("connect", name).says(DENIED, "denied")
+    else:
+        with Tool("listen", name).ready():
+            os.chmod(name, 0)
+            run("connect", name).says(DENIED, "denied")
+            run("wait", name, "--timeout", "100").says(DENIED, "denied")
+
+
+def test_bad_frame():
+    name = fresh()
+    with Tool("listen", name, "--frame", "none", stdin=b"HTTP/1.1 400\r\n" * 9).ready():
+        run("connect", name).says(BAD_FRAME, "bad frame")
+
+
+@only_posix
+def test_refused():
+    path = os.path.join(WORK, fresh())
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with Tool("connect", path) as client:
+            listener.accept()[0].close()
+            client.says(REFUSED, "refused")
+
+
+def test_no_hello():
+    name = fresh()
+    with Tool("listen", name, "--frame", "none", stdin=subprocess.PIPE).ready():
+        run("connect", name, "--timeout", "300").says(TIMED_OUT, "hello")
+
+
+@only_posix
+def test_listen_where_it_can_not():
+    name = fresh()
+    with Tool("listen", name).ready():
+        run("listen", name).says(1, "already")
+    run("listen", "/nowhere/at/all").says(ABSENT, "directory")
+    run("listen", work_file()).says(1, "not a socket")
+
+
+# ---- info --------------------------------------------------------------------
+
+
+def test_info():
+    name = fresh()
+    facts = json.loads(run("info", "--json", name).fine())
+    assert facts["state"] == "absent" and facts["name"] == name
+    assert facts["pid"] is None and facts["user"] is None
+    assert facts["os_name_length"] == len(facts["os_name"]) <= facts["os_name_limit"]
+    with Tool("listen", name).ready() as server:
+        facts = json.loads(run("info", name, "--json").fine())
+        assert facts["state"] == "live"
+        assert facts["os_name"] in server.err()
+        if not IS_WINDOWS:
+            assert facts["pid"] == server.process.pid
+            assert facts["user"] == str(os.getuid())
+        plain = run("info", name).fine().decode()
+        assert "live" in plain and facts["os_name"] in plain
+        assert str(facts["os_name_limit"]) in plain
+
+
+@only_posix
+def test_stale_and_foreign():
+    name = fresh()
+    with Tool("listen", name).ready() as server:
+        server.process.kill()
+        server.wait()
+        assert state(name) == "stale"
+        run("wait", name, "--timeout", "100").says(TIMED_OUT, "died")
+        run("connect", name).says(ABSENT, "absent")
+    with Tool("listen", name).ready():
+        assert state(name) == "live"
+    assert state(work_file()) == "foreign"
+    run("wait", work_file()).says(1, "not a socket")
+
+
+@only_posix
+def test_a_server_that_is_told_to_end_gives_its_name_back():
+    for number in signal.SIGTERM, signal.SIGINT:
+        name = fresh()
+        with Tool("listen", name).ready() as server:
+            with Tool("connect", name, stdin=subprocess.PIPE) as client:
+                client.stdin.write(b"here\n")
+                client.stdin.flush()
+                server.prints(b"here")
+                server.process.send_signal(number)
+                server.fine()
+                client.says(1, "left")
+        assert state(name) == "absent"
+
+
+# ---- Talking -----------------------------------------------------------------
+
+
+def echo(content, *options):
+    name = fresh()
+    with Tool("listen", name, "--echo", *options).ready() as server:
+        assert run("connect", name, *options, stdin=content).fine() == content
+        assert not server.is_gone()
+        assert server.out() == content
+
+
+def test_lines_come_back():
+    echo(text())
+
+
+def test_bytes_come_back():
+    echo(text(), "--frame", "none")
+
+
+def test_every_byte_comes_back():
+    echo(bytes(range(256)) * 1000, "--frame", "none")
+
+
+def test_empty_lines_and_a_last_line_without_newline():
+    name = fresh()
+    with Tool("listen", "--echo", name).ready():
+        for content in b"", b"\n", b"\n\n\n", b"a\r\n\0\n":
+            assert run("connect", name, stdin=content).fine() == content
+        assert run("connect", name, stdin=b"a\n\nlast").fine() == b"a\n\nlast\n"
+
+
+def test_stdin_of_every_kind():
+    name = fresh()
+    with Tool("listen", name, "--echo").ready():
+        client = run("connect", name, stdin=subprocess.DEVNULL)
+        assert client.fine() == b""
+        with Tool("connect", name, stdin=subprocess.PIPE) as client:
+            for part in b"by ", b"and by\n", b"two\nthr", b"ee":
+                client.stdin.write(part)
+                client.stdin.flush()
+            client.prints(b"by and by\n")
+            client.stdin.close()
+            assert client.fine() == b"by and by\ntwo\nthree\n"
+
+
+@only_posix
+def test_standard_descriptors_that_are_closed():
+    name = fresh()
+    with Tool("listen", name, "--once", stdin=b"hi\n").ready():
+        with Tool("connect", name, preexec_fn=lambda: os.close(0)) as client:
+            assert client.fine() == b"hi\n"
+    with Tool("listen", name, "--once", stdin=b"hi\n").ready():
+        with Tool("connect", name, preexec_fn=lambda: os.close(1)) as client:
+            client.says(1, "standard output")
+    with Tool("listen", name, "--once", stdin=b"hi\n").ready():
+        with Tool("connect", name, preexec_fn=lambda: os.closerange(0, 3)) as client:
+            assert client.wait() == 1
+
+
+def once(*options):
+    name, there, back = fresh(), text(400), text(700)
+    with Tool("listen", name, "--once", *options, stdin=back).ready() as server:
+        assert run("connect", name, *options, stdin=there).fine() == back
+        assert server.fine() == there
+    assert state(name) == "absent"
+
+
+def test_once():
+    once()
+
+
+@only_posix
+def test_once_in_bytes():
+    once("--frame", "none")
+
+
+def test_bytes_one_way():
+    """On Windows an end of the input becomes an end by and by."""
+    name, content = fresh(), random.Random(1).randbytes(3 << 20)
+    with Tool("listen", name, "--once", "--frame=none", stdin=b"").ready() as server:
+        run("connect", name, "--frame=none", stdin=content).fine()
+        assert server.fine() == content
+
+
+def test_lines_go_to_all_clients():
+    name = fresh()
+    with Tool("listen", name, stdin=subprocess.PIPE).ready() as server:
+        # Nobody is there yet: this waits for the first.
+        server.stdin.write(b"early\n")
+        server.stdin.flush()
+        with Tool("connect", name, stdin=b"one is here\n") as one:
+            server.prints(b"one is here\n")
+            one.prints(b"early\n")
+            with Tool("connect", name, stdin=b"two is here\n") as two:
+                server.prints(b"two is here\n")
+                server.stdin.write(b"to all\n")
+                server.stdin.flush()
+                one.prints(b"to all\n")
+                two.prints(b"to all\n")
+                two.process.kill()
+                two.wait()
+            server.stdin.write(b"to one\n")
+            server.stdin.close()
+            assert one.fine() == b"early\nto all\nto one\n"
+        assert run("connect", name, stdin=b"late\n").fine() == b""
+        server.prints(b"late\n")
+        assert not server.is_gone()
+
+
+def test_a_line_that_is_too_long():
+    name, limit = fresh(), 16 << 20
+    with Tool("listen", name).ready() as server:
+        content = b"before\n" + b"x" * limit + b"\n"
+        run("connect", name, stdin=content).fine()
+        server.prints(content)
+        run("connect", name, stdin=b"then\n" + b"x" * (limit + 1)).says(1, str(limit))
+        server.prints(content + b"then\n")
+
+
+def test_the_server_dies_amid_a_transfer():
+    for options in ["--frame=native"], ["--frame=none"]:
+        name = fresh()
+        with Tool("listen", name, *options).ready() as server:
+            with Tool("connect", name, *options, stdin=subprocess.PIPE) as client:
+                client.stdin.write(b"some\n")
+                client.stdin.flush()
+                server.prints(b"some\n")
+                server.process.kill()
+                server.wait()
+                with contextlib.suppress(BrokenPipeError):
+                    client.stdin.write(b"more\n" * 1000)
+                    client.stdin.flush()
+                client.says(1, "left")
+
+
+def test_the_client_dies_amid_a_transfer():
+    name = fresh()
+    with Tool("listen", name, "--once", stdin=b"").ready() as server:
+        with Tool("connect", name, stdin=subprocess.PIPE) as client:
+            client.stdin.write(b"some\n")
+            client.stdin.flush()
+            server.prints(b"some\n")
+            client.process.kill()
+            client.wait()
+        server.says(1, "left")
+
+
+@only_posix
+def test_a_reader_that_leaves():
+    name = fresh()
+    with Tool("listen", name, "--once", stdin=text()).ready():
+        reader, writer = os.pipe()
+        os.close(reader)
+        client = run("connect", name, stdout=writer)
+        os.close(writer)
+        client.says(1, "standard output")
+
+
+@only_posix
+def test_a_slow_reader_of_our_output():
+    name, content = fresh(), text(20000)
+    with Tool("listen", name, "--once", stdin=content).ready() as server:
+        reader, writer = os.pipe()
+        with Tool("connect", name, stdout=writer) as client:
+            os.close(writer)
+            first = os.read(reader, 100)
+            assert not server.is_gone()
+            with open(reader, "rb") as file:
+                assert first + file.read() == content
+            client.fine()
+        server.fine()
+
+
+# ---- Terminals ---------------------------------------------------------------
+
+
+def read_terminal(fd, until):
+    seen, deadline = b"", time.monotonic() + PATIENCE
+    while until not in seen:
+        assert time.monotonic() < deadline, seen
+        seen += os.read(fd, 4096)
+    return seen
+
+
+@only_posix
+def test_terminal():
+    name = fresh()
+    ours, theirs = os.openpty()
+    with Tool("listen", name, "--echo").ready():
+        with Tool("connect", name, stdin=theirs, stdout=theirs) as client:
+            os.write(ours, b"typed\n")
+            read_terminal(ours, b"typed\r\ntyped\r\n")
+            os.write(ours, b"\4")
+            client.fine()
+            assert client.err() == ""
+    os.close(ours)
+    os.close(theirs)
+
+
+@only_posix
+def test_progress_on_a_terminal_only():
+    name = fresh()
+    ours, theirs = os.openpty()
+    with Tool("listen", name, "--echo").ready():
+        with Tool("connect", name, stdin=subprocess.PIPE, stderr=theirs) as client:
+            seen = threading.Event()
+
+            def feed():
+                while not seen.is_set():
+                    client.stdin.write(b"x" * 1000 + b"\n")
+                    client.stdin.flush()
+                    time.sleep(0.001)
+                client.stdin.close()
+            feeder = threading.Thread(target=feed)
+            feeder.start()
+            try:
+                line = read_terminal(ours, b"/s")
+                assert b"KiB" in line or b"MiB" in line, line
+            finally:
+                seen.set()
+                feeder.join()
+            client.fine()
+        read_terminal(ours, b" " * 40 + b"\r")
+    os.close(ours)
+    os.close(theirs)
+
+
+# ---- relay -------------------------------------------------------------------
+
+
+class Relayed:
+    """A relay between a client and a server of this test's own, as sockets."""
+
+    def __enter__(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.behind = os.path.join(WORK, fresh())
+        self.front = os.path.join(WORK, fresh())
+        self.listener.bind(self.behind)
+        self.listener.listen()
+        self.listener.settimeout(PATIENCE)
+        self.tool = Tool("relay", self.front, self.behind).ready()
+        self.sockets = [self.listener]
+        return self
+
+    def __exit__(self, *_):
+        self.tool.__exit__()
+        for one in self.sockets:
+            one.close()
+
+    def client(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE)
+        client.connect(self.front)
+        self.sockets.append(client)
+        return client
+
+    def accept(self):
+        server = self.listener.accept()[0]
+        server.settimeout(PATIENCE)
+        self.sockets.append(server)
+        return server
+
+    def pair(self):
+        client = self.client()
+        return client, self.accept()
+
+
+def drain(source):
+    data = bytearray()
+    while True:
+        part = source.recv(1 << 16)
+        if not part:
+            return bytes(data)
+        data += part
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(x.split()[1]) for x in file if x.startswith("VmRSS"))
+
+
+def exchange(ends):
+    """Sends random bytes from each end to its opposite at the same time."""
+    sums, failures = {}, []
+
+    def send(number, end):
+        data = random.Random(number).randbytes(10 << 20)
+        sums["sent", number] = hashlib.sha256(data).hexdigest()
+        end.sendall(data)
+        end.shutdown(socket.SHUT_WR)
+
+    def receive(number, end):
+        sums["got", number] = hashlib.sha256(drain(end)).hexdigest()
+
+    def guard(work, *args):
+        try:
+            work(*args)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guard, args=(work, number, end))
+               for number, end in enumerate(ends) for work in (send, receive)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+    for number in range(len(ends)):
+        assert sums["sent", number] == sums["got", number ^ 1]
+
+
+@only_posix
+def test_relay_bytes_both_ways():
+    with Relayed() as relayed:
+        exchange(relayed.pair())
+
+
+@only_posix
+def test_relay_two_clients():
+    with Relayed() as relayed:
+        exchange(relayed.pair() + relayed.pair())
+
+
+@only_posix
+def test_relay_half_close():
+    with Relayed() as relayed:
+        client, server = relayed.pair()
+        client.sendall(b"request")
+        client.shutdown(socket.SHUT_WR)
+        assert drain(server) == b"request"
+        server.sendall(b"reply" * 100000)
+        server.shutdown(socket.SHUT_WR)
+        assert drain(client) == b"reply" * 100000
+        # The other way round.
+        client, server = relayed.pair()
+        server.shutdown(socket.SHUT_WR)
+        assert drain(client) == b""
+        client.sendall(b"late")
+        client.close()
+        assert drain(server) == b"late"
+
+
+@only_posix
+def test_relay_a_server_that_answers_early():
+    with Relayed() as relayed:
+        client, server = relayed.pair()
+        server.sendall(b"no" * 50000)
+        server.close()
+        assert drain(client) == b"no" * 50000
+        # And one that leaves with our bytes unread.
+        client, server = relayed.pair()
+        client.sendall(b"x" * 1000)
+        server.recv(1)
+        server.sendall(b"enough")
+        server.close()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while True:
+                client.sendall(b"x" * 1000)
+        assert client.recv(100) == b"enough"
+
+
+@only_posix
+def test_relay_a_client_that_leaves():
+    with Relayed() as relayed:
+        client, server = relayed.pair()
+        client.close()
+        try:
+            while True:
+                server.sendall(b"x" * 100000)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        client, server = relayed.pair()
+        client.sendall(b"still serves")
+        assert server.recv(100) == b"still serves"
+
+
+@only_posix
+def test_relay_slow_reader():
+    with Relayed() as relayed:
+        client, server = relayed.pair()
+        pid = relayed.tool.process.pid
+        before = resident_kib(pid) if os.path.exists(f"/proc/{pid}") else None
+        # Fill it until it takes no more for a while.
+        client.settimeout(0.5)
+        sent = 0
+        with contextlib.suppress(TimeoutError, socket.timeout):
+            while True:
+                sent += client.send(b"y" * 65536)
+                assert sent < 8 << 20, "no back-pressure"
+        assert sent > 100000
+        if before is not None:
+            assert resident_kib(pid) - before < 8 << 10
+        client.settimeout(PATIENCE)
+        client.shutdown(socket.SHUT_WR)
+        assert drain(server) == b"y" * sent
+
+
+@only_posix
+def test_relay_nobody_behind():
+    front = os.path.join(WORK, fresh())
+    with Tool("relay", front, fresh()).ready() as relay:
+        for _ in range(2):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(PATIENCE)
+                client.connect(front)
+                assert client.recv(1) == b""
+        assert not relay.is_gone()
+        assert relay.err().count("absent") == 2
+
+
+def test_relay_of_our_own():
+    name, front = fresh(), fresh()
+    content = text()
+    with Tool("listen", name, "--echo").ready():
+        with Tool("relay", front, name).ready() as relay:
+            with Tool("connect", front, stdin=content) as one:
+                with Tool("connect", front, stdin=b"two\n" + content) as two:
+                    assert one.fine() == content
+                    assert two.fine() == b"two\n" + content
+            assert not relay.is_gone()
+            assert relay.err() == ""
+
+
+def test_relay_bytes_of_our_own():
+    name, front = fresh(), fresh()
+    content = random.Random(2).randbytes(2 << 20)
+    with Tool("listen", name, "--echo", "--frame=none").ready():
+        with Tool("relay", front, name).ready():
+            client = run("connect", front, "--frame=none", stdin=content)
+            assert client.fine() == content
+
+
+def test_relay_nobody_behind_our_own():
+    front = fresh()
+    with Tool("relay", front, fresh()).ready() as relay:
+        run("connect", front).says(REFUSED, "refused")
+        wait_until(lambda: "absent" in relay.err(), "the cause")
+
+
+sys.exit(tap.run(dict(globals())))

@@ -1,0 +1,238 @@
+/* Reads standard input: terminals, pipes and sockets as streams, anything else
+ * with file reads. Reads no further while a piece waits to be taken. */
+#include "input.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What one read asks for. */
+#define READ_BYTES ((size_t) 64 << 10)
+
+static void read_more(input_t* input);
+
+static void release(input_t* input) {
+  free(input->buffer);
+  input->buffer = NULL;
+}
+
+static void finish(input_t* input, int status) {
+  if (!input->is_open) return;
+  input_close(input);
+  input->on_end(input->arg, status);
+}
+
+/* ---- Delivering --------------------------------------------------------- */
+
+/* The next piece, if there is a whole one; `used` counts its newline too. */
+static int find_piece(input_t* input, size_t* size, size_t* used) {
+  size_t available = input->end - input->begin;
+  const char* newline = NULL;
+
+  if (available == 0) return 0;
+  *size = *used = available;
+  if (input->max_line == 0) return 1;
+  if (input->scanned < input->end) {
+    newline = memchr(input->buffer + input->scanned, '\n',
+                     input->end - input->scanned);
+  }
+  if (newline == NULL) {
+    input->scanned = input->end;
+    return input->is_drained;
+  }
+  *size = (size_t) (newline - input->buffer) - input->begin;
+  *used = *size + 1;
+  return 1;
+}
+
+static int deliver_piece(input_t* input, size_t size) {
+  int result;
+
+  input->is_delivering = 1;
+  result = input->on_piece(input->arg, input->buffer + input->begin, size);
+  input->is_delivering = 0;
+  return result;
+}
+
+static void deliver(input_t* input) {
+  size_t size;
+  size_t used;
+  int result;
+
+  while (input->is_open && find_piece(input, &size, &used)) {
+    if (input->max_line > 0 && size > input->max_line) {
+      finish(input, UV_EMSGSIZE);
+      return;
+    }
+    result = deliver_piece(input, size);
+    if (!input->is_open) {
+      if (!input->is_stream) release(input);
+      return;
+    }
+    if (result == UV_EAGAIN) {
+      input->is_held = 1;
+      if (input->is_reading) uv_read_stop(&input->in.stream);
+      input->is_reading = 0;
+      return;
+    }
+    if (result != 0) {
+      input_close(input);
+      return;
+    }
+    input->begin += used;
+    input->scanned = input->begin;
+  }
+  if (!input->is_open) return;
+  if (input->is_drained) {
+    finish(input, 0);
+  } else if (input->max_line > 0 &&
+             input->end - input->begin > input->max_line) {
+    finish(input, UV_EMSGSIZE);
+  } else {
+    read_more(input);
+  }
+}
+
+static void on_bytes(input_t* input, ssize_t count) {
+  if (count > 0) {
+    input->end += (size_t) count;
+  } else if (count == 0 || count == UV_EOF) {
+    input->is_drained = 1;
+  } else {
+    finish(input, (int) count);
+    return;
+  }
+  deliver(input);
+}
+
+/* ---- Reading ------------------------------------------------------------ */
+
+/* Moves what is unread to the front and makes room behind it. */
+static int make_room(input_t* input) {
+  size_t unread = input->end - input->begin;
+  size_t capacity = input->capacity;
+  char* grown;
+
+  if (capacity - input->end >= READ_BYTES) return 0;
+  if (unread > 0 && input->begin > 0) {
+    memmove(input->buffer, input->buffer + input->begin, unread);
+  }
+  input->scanned -= input->begin;
+  input->begin = 0;
+  input->end = unread;
+  if (capacity - unread >= READ_BYTES) return 0;
+  grown = realloc(input->buffer, 2 * capacity + READ_BYTES);
+  if (grown == NULL) return UV_ENOMEM;
+  input->buffer = grown;
+  input->capacity = 2 * capacity + READ_BYTES;
+  return 0;
+}
+
+static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
+  input_t* input = handle->data;
+
+  (void) suggested;
+  *buffer = uv_buf_init(NULL, 0); /* libuv then reports UV_ENOBUFS */
+  if (make_room(input) != 0) return;
+  *buffer = uv_buf_init(input->buffer + input->end, READ_BYTES);
+}
+
+static void on_read(uv_stream_t* stream, ssize_t count, const uv_buf_t* buf) {
+  (void) buf;
+  if (count != 0) on_bytes(stream->data, count); /* 0: nothing has come */
+}
+
+static void on_file_read(uv_fs_t* request) {
+  input_t* input = request->data;
+  ssize_t count = request->result;
+
+  uv_fs_req_cleanup(request);
+  input->is_requested = 0;
+  if (input->is_open) {
+    on_bytes(input, count);
+  } else {
+    release(input);
+  }
+}
+
+static void read_more(input_t* input) {
+  uv_buf_t buffer;
+  int err = 0;
+
+  if (input->is_stream) {
+    if (!input->is_reading) {
+      err = uv_read_start(&input->in.stream, on_alloc, on_read);
+      input->is_reading = err == 0;
+    }
+  } else if (!input->is_requested) {
+    err = make_room(input);
+    if (err == 0) {
+      buffer = uv_buf_init(input->buffer + input->end, READ_BYTES);
+      input->request.data = input;
+      err = uv_fs_read(input->loop, &input->request, 0, &buffer, 1, -1,
+                       on_file_read);
+      input->is_requested = err == 0;
+    }
+  }
+  if (err != 0) finish(input, err);
+}
+
+/* ---- Opening and closing ------------------------------------------------ */
+
+/* Opens it as a stream where it is one. What can't be opened so is left to file
+ * reads: under Wine that is a pipe of the host. */
+static int open_stream(input_t* input) {
+  int err;
+
+  switch (uv_guess_handle(0)) {
+    case UV_TTY:
+      return uv_tty_init(input->loop, &input->in.tty, 0, 1);
+    case UV_NAMED_PIPE:
+      err = uv_pipe_init(input->loop, &input->in.pipe, 0);
+      if (err == 0) err = uv_pipe_open(&input->in.pipe, 0);
+      break;
+    case UV_TCP:
+      err = uv_tcp_init(input->loop, &input->in.tcp);
+      if (err == 0) err = uv_tcp_open(&input->in.tcp, 0);
+      break;
+    default:
+      return UV_ENOTSUP;
+  }
+  if (err != 0) uv_close(&input->in.handle, NULL);
+  return err;
+}
+
+void input_open(input_t* input) {
+  input->is_open = 1;
+  if (open_stream(input) == 0) {
+    input->is_stream = 1;
+    input->in.handle.data = input;
+  }
+  read_more(input);
+}
+
+void input_resume(input_t* input) {
+  if (!input->is_open || !input->is_held || input->is_delivering) return;
+  input->is_held = 0;
+  deliver(input);
+}
+
+/* On Windows a read that is being cancelled may still use the buffer. */
+static void on_stream_closed(uv_handle_t* handle) {
+  release(handle->data);
+}
+
+void input_close(input_t* input) {
+  if (!input->is_open) return;
+  input->is_open = 0;
+  if (input->is_stream) {
+    /* Whoever reads from the same pipe after us expects it to block. */
+    uv_stream_set_blocking(&input->in.stream, 1);
+    uv_close(&input->in.handle, on_stream_closed);
+  } else if (!input->is_delivering && !input->is_requested) {
+    release(input);
+  }
+}
+
+int input_is_stuck(const input_t* input) {
+  return !input->is_open && input->is_requested;
+}

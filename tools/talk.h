@@ -1,0 +1,89 @@
+/* Standard input and output on one side, one or more channels on the other:
+ * what listen and connect have in common. */
+#ifndef IPC_CHANNEL_TOOL_TALK_H
+#define IPC_CHANNEL_TOOL_TALK_H
+
+#include <ipc_channel.h>
+
+#include "arguments.h"
+#include "input.h"
+#include "pass.h"
+
+typedef struct talk_s talk_t;
+
+/* One channel; it is the channel's data. */
+typedef struct peer_s {
+  talk_t* talk;
+  ipc_channel_t* channel;
+  struct peer_s* next;
+  /* With --echo: what goes back. */
+  pass_t echo;
+  uint64_t last_received;        /* uv_hrtime */
+  unsigned int owes : 1;         /* hasn't taken the piece of input at hand */
+  unsigned int has_ended : 1;    /* its side */
+  unsigned int is_broken : 1;    /* takes nothing any more */
+  unsigned int is_closing : 1;   /* by us */
+  unsigned int has_failed : 1;   /* and has been reported */
+  unsigned int is_half_open : 1; /* our end can't be told to it */
+} peer_t;
+
+struct talk_s {
+  const arguments_t* arguments;
+  const char* name;
+  uv_loop_t* loop;
+  ipc_server_t* server;
+  input_t input;
+  uv_timer_t timer;
+  peer_t* peers;
+  uint64_t input_bytes;
+  int status;                 /* the exit status */
+  unsigned int is_single : 1; /* one peer, and then the end */
+  unsigned int
+      is_offered : 1; /* peers owe a piece of input, or have taken it */
+  unsigned int is_input_begun : 1;
+  unsigned int is_input_ended : 1;
+  unsigned int is_over : 1;
+};
+
+void talk_init(talk_t* talk, uv_loop_t* loop, const arguments_t* arguments);
+
+/* A peer without a channel yet; NULL: no memory. */
+peer_t* talk_add(talk_t* talk);
+void talk_bind(peer_t* peer, ipc_channel_t* channel);
+void talk_remove(peer_t* peer);
+
+/* The channel is connected: it gets the input. */
+void talk_begin(peer_t* peer);
+
+int talk_is_native(const talk_t* talk);
+
+/* Closes a channel both sides of which have ended. */
+void talk_settle(peer_t* peer);
+
+/* From now on looks every so often for what no callback tells: a peer that has
+ * left after its end, or one that our end can't be told to and that is quiet.
+ */
+void talk_look(talk_t* talk);
+
+/* Says that a message of so many bytes is more than this channel takes. */
+void talk_too_long(const peer_t* peer, size_t size);
+
+/* For each send: notices those that the connection has lost. */
+void talk_on_sent(ipc_channel_t* channel, void* arg, int status);
+
+/* The callbacks of its channels. */
+void talk_on_message(ipc_channel_t* channel, const void* data, size_t size);
+void talk_on_drain(ipc_channel_t* channel);
+void talk_on_end(ipc_channel_t* channel, int status);
+void talk_on_close(ipc_channel_t* channel, const ipc_close_result_t* result);
+
+/* This peer is done for, and it has been said why. */
+void talk_fail(peer_t* peer, int status);
+
+/* All is: the end of the program. */
+void talk_stop(talk_t* talk, int status);
+
+/* Runs the loop until all is over; returns the exit status. */
+int talk_run(talk_t* talk);
+
+#endif /* IPC_CHANNEL_TOOL_TALK_H */

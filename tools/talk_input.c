@@ -1,0 +1,128 @@
+/* From standard input to the channels: each piece goes to all that are there,
+ * and the next one when the slowest has taken it. */
+#include "progress.h"
+#include "report.h"
+#include "talk.h"
+
+void talk_too_long(const peer_t* peer, size_t size) {
+  ipc_channel_info_t info;
+  size_t limit;
+
+  ipc_channel_info(peer->channel, &info);
+  limit = info.max_message_bytes;
+  if (info.peer_max_message_bytes > 0 && info.peer_max_message_bytes < limit) {
+    limit = info.peer_max_message_bytes;
+  }
+  report(peer->talk->name,
+         "a line of %llu bytes is more than the largest message, %llu bytes",
+         (unsigned long long) size, (unsigned long long) limit);
+}
+
+void talk_on_sent(ipc_channel_t* channel, void* arg, int status) {
+  peer_t* peer = ipc_channel_data(channel);
+
+  (void) arg;
+  if (status == 0 || peer->is_closing) return;
+  peer->is_broken = 1;
+  talk_settle(peer); /* or else when all that it sent has been printed */
+}
+
+static void offer(peer_t* peer, const char* data, size_t size) {
+  int err =
+      ipc_channel_send_copy(peer->channel, data, size, talk_on_sent, NULL);
+
+  switch (err) {
+    case UV_EAGAIN:
+      return;
+    case 0:
+      progress_add(size);
+      break;
+    case UV_EMSGSIZE:
+      talk_too_long(peer, size);
+      talk_fail(peer, STATUS_FAILED);
+      break;
+    case UV_EPIPE:
+      peer->is_broken = 1;
+      talk_settle(peer);
+      /* A single one keeps the piece, and so the rest of the input. */
+      if (peer->talk->is_single && !peer->is_closing) return;
+      break;
+    default:
+      talk_fail(peer, report_end(peer->talk->name, err));
+      break;
+  }
+  peer->owes = 0;
+}
+
+static int takes_input(const peer_t* peer) {
+  return !peer->is_closing && !peer->is_broken;
+}
+
+static int on_piece(void* arg, const char* data, size_t size) {
+  talk_t* talk = arg;
+  peer_t* peer;
+  int owing = 0;
+  int taking = 0;
+
+  for (peer = talk->peers; peer != NULL; peer = peer->next) {
+    if (!talk->is_offered) peer->owes = takes_input(peer);
+    taking += peer->owes;
+    if (peer->owes) offer(peer, data, size);
+    owing += peer->owes;
+  }
+  /* What nobody is there for waits for the next. */
+  if (owing > 0 || (taking == 0 && !talk->is_offered)) {
+    talk->is_offered = owing > 0;
+    return UV_EAGAIN;
+  }
+  talk->is_offered = 0;
+  talk->input_bytes += size;
+  return 0;
+}
+
+static void end_our_side(peer_t* peer) {
+  if (peer->is_closing) return;
+  if (ipc_channel_end(peer->channel) == UV_ENOTSUP) {
+    peer->is_half_open = 1;
+    peer->last_received = uv_hrtime();
+    talk_look(peer->talk);
+  }
+  talk_settle(peer);
+}
+
+static void on_input_end(void* arg, int status) {
+  talk_t* talk = arg;
+  peer_t* peer;
+
+  talk->is_input_ended = 1;
+  if (status == UV_EMSGSIZE) {
+    report(talk->name,
+           "a line of the input is longer than the largest message, %llu bytes",
+           (unsigned long long) talk->input.max_line);
+  } else if (status != 0) {
+    report(talk->name, "standard input: %s", uv_strerror(status));
+  }
+  if (status != 0) talk->status = STATUS_FAILED;
+  for (peer = talk->peers; peer != NULL; peer = peer->next) end_our_side(peer);
+}
+
+void talk_begin(peer_t* peer) {
+  talk_t* talk = peer->talk;
+  ipc_channel_info_t info;
+
+  if (talk->arguments->echo) return;
+  if (talk->is_input_ended) {
+    end_our_side(peer);
+  } else if (talk->is_input_begun) {
+    input_resume(&talk->input);
+  } else {
+    ipc_channel_info(peer->channel, &info);
+    talk->is_input_begun = 1;
+    talk->input.loop = talk->loop;
+    talk->input.on_piece = on_piece;
+    talk->input.on_end = on_input_end;
+    talk->input.arg = talk;
+    talk->input.max_line = talk_is_native(talk) ? info.max_message_bytes : 0;
+    input_open(&talk->input);
+  }
+}
