@@ -22,6 +22,8 @@ static ptrdiff_t told_no(ipc_channel_t* channel, int verdict) {
       return reject(channel, UV_EACCES);
     case IPC__VERDICT_VERSION:
       return reject(channel, UV_EPROTONOSUPPORT);
+    case IPC__VERDICT_NONE: /* another client, or our own hello come back */
+      return reject(channel, UV_EPROTO);
     default:
       return reject(channel, UV_ECONNREFUSED);
   }

@@ -212,7 +212,7 @@ static int create_channel(uv_loop_t* loop,
   channel->client = create_client(o);
   if (channel->client == NULL) goto fail_channel;
   if (ipc__channel_is_native(channel) &&
-      ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) != 0) {
+      ipc__channel_put_hello(channel, IPC__VERDICT_NONE) != 0) {
     goto fail_client;
   }
   ipc__hub_unref(hub); /* the channel holds it now */

@@ -27,12 +27,15 @@ typedef enum ipc__verdict_e {
   IPC__VERDICT_ACCEPTED = 0,
   IPC__VERDICT_BUSY = 1,
   IPC__VERDICT_DENIED = 2,
-  IPC__VERDICT_VERSION = 3
+  IPC__VERDICT_VERSION = 3,
+  /* A client's hello, which has none. So it differs from every server's, and
+   * what an echo sends back is not taken for one. */
+  IPC__VERDICT_NONE = 0xff
 } ipc__verdict_t;
 
 typedef struct ipc__hello_s {
   uint8_t version;
-  uint8_t verdict; /* 0 from a client */
+  uint8_t verdict;
   uint16_t features;
   uint32_t max_message_bytes;
 } ipc__hello_t;

@@ -61,6 +61,7 @@ unsigned int test_count_handles(void);
 
 /* The native framing's bytes by hand, for peers that misbehave. Each returns
  * how many bytes it wrote. */
+/* `verdict`: 0xff in a client's hello, 0 in that of a server that accepts. */
 size_t test_put_hello(uint8_t* out, uint8_t verdict, uint32_t max_message);
 size_t test_put_frame(uint8_t* out,
                       uint8_t kind,

@@ -89,8 +89,11 @@ static void test_verdicts(void** state) {
     words_size = test_put_hello(words, verdict, 1000);
     run_refusal(statuses[verdict]);
   }
-  words_size = test_put_hello(words, 255, 1000);
+  words_size = test_put_hello(words, 254, 1000);
   run_refusal(UV_ECONNREFUSED);
+  /* A client's: what an echo would send back. */
+  words_size = test_put_hello(words, 255, 1000);
+  run_refusal(UV_EPROTO);
 }
 
 static void test_small_max_message(void** state) {
@@ -222,7 +225,7 @@ static void test_busy_then_accepted(void** state) {
   run_until(&pair.client.opens, 1);
   run_until(&pair.client.sent, 2);
   assert_int_equal(side_send(&pair.client, "third", 5), 0);
-  size = test_put_hello(expected, 0, 16 << 20);
+  size = test_put_hello(expected, 0xff, 16 << 20);
   size += test_put_frame(expected + size, 0x80, "first", 5);
   size += test_put_frame(expected + size, 0x80, "second", 6);
   assert_int_equal(pair.accepted.log_size, size);

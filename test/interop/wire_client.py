@@ -6,7 +6,7 @@ usage: wire_client.py SOCKET <INPUT: each line is a message; prints the answers.
 import select, socket, struct, sys
 
 PING, PONG, MESSAGE, FIN, FIN_ACK = 0x01, 0x02, 0x80, 0x81, 0x82
-HELLO = struct.pack("<4sBBHII", b"\x89IPC", 1, 0, 0, 16 << 20, 0)
+HELLO = struct.pack("<4sBBHII", b"\x89IPC", 1, 0xFF, 0, 16 << 20, 0)
 
 
 def frame(kind, payload=b""):
