@@ -131,11 +131,11 @@ typedef enum ipc_name_state_e {
   IPC_CHANNEL_NAME_FOREIGN /* POSIX: something that is not a socket */
 } ipc_name_state_t;
 
-/* Looks who serves `name`: connects, asks the kernel and leaves. A server of
- * this library doesn't surface such a visit; another one sees a client come and
- * go. `peer` may be NULL; it is filled for a live name and zeroed otherwise.
- * Never blocks. UV_EACCES: the name may not be opened; errors of
- * ipc_name_resolve. */
+/* Looks who serves `name`: connects, asks the kernel and leaves. A native
+ * server of this library doesn't surface such a visit; a raw one, or another
+ * program, sees a client come and go. `peer` may be NULL; it is filled for a
+ * live name, as far as the system tells, and zeroed otherwise. Never blocks.
+ * UV_EACCES: the name may not be opened; errors of ipc_name_resolve. */
 IPC_CHANNEL_EXTERN int ipc_name_probe(const char* name,
                                       ipc_name_state_t* state,
                                       ipc_peer_t* peer);
@@ -319,8 +319,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_mode(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
     ipc_server_options_t* options, int64_t uid, int64_t gid);
 /* The pipe's security descriptor in SDDL, in place of the one that set_peers
- * and set_peer_group make; set_peers still checks who gets in. Where it names no
- * owner, the user of this process is. POSIX: UV_ENOTSUP. */
+ * and set_peer_group make; set_peers still checks who gets in. Where it names
+ * no owner, the user of this process is. POSIX: UV_ENOTSUP. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
 /* Native framing: how long a client may take for its hello; default 5000 ms. */

@@ -316,7 +316,7 @@ static void test_before_connected(void** state) {
   pair_listen(&pair);
   pair_connect(&pair);
   for (i = 0; i < 10; i++) {
-    assert_int_equal(side_send(&pair.client, "0123456789" + i, 1), 0);
+    assert_int_equal(side_send(&pair.client, &"0123456789"[i], 1), 0);
   }
   assert_int_equal(pair.client.sent, 0);
   pair.client.on_open = greet;
