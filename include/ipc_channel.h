@@ -165,7 +165,8 @@ typedef void (*ipc_server_error_cb)(ipc_server_t* server, int status);
 typedef void (*ipc_server_close_cb)(ipc_server_t* server);
 
 /* The connection has been made (0), or why not:
- *  UV_ENOENT  nobody serves the name (absent, or its server is gone);
+ *  UV_ENOENT  nobody serves the name (absent, or its server is gone; on Windows
+ *      UV_EBUSY while a connection that the server had handed out still lives);
  *  UV_EBUSY  the server takes nobody just now and wait_when_busy is off;
  *  UV_ETIMEDOUT  the connect timeout has passed; `last_attempt` in
  *      ipc_channel_info_t tells what stood in the way;

@@ -1,6 +1,10 @@
 /* The decoders of the native framing against any bytes at all. Built with
  * -DIPC_CHANNEL_FUZZER and -fsanitize=fuzzer it is a libFuzzer target; without,
- * an ordinary test over a small corpus and a fixed series of mutations. */
+ * an ordinary test over a small corpus and a fixed series of mutations.
+ *
+ *   clang -std=c11 -D_XOPEN_SOURCE=700 -DIPC_CHANNEL_FUZZER -Iinclude -Isrc \
+ *     -fsanitize=fuzzer,address,undefined test/fuzz_wire.c src/wire.c
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -11,6 +11,8 @@
 
 static uv_loop_t loop;
 static uv_timer_t watchdog;
+static uv_prepare_t before_poll;
+static uint64_t turn_due; /* the first timer of test_turn's turn */
 static unsigned int handles_before;
 static int names;
 static char name[64];
@@ -24,6 +26,11 @@ static void on_hang(uv_timer_t* timer) {
   fail_msg("%s", "the loop has run for a minute");
 }
 
+/* The timers of this turn have run: what the test waits for may be done. */
+static void on_prepare(uv_prepare_t* prepare) {
+  if (uv_now(prepare->loop) >= turn_due) uv_stop(prepare->loop);
+}
+
 int test_setup(void** state) {
   (void) state;
   handles_before = test_count_handles();
@@ -31,6 +38,10 @@ int test_setup(void** state) {
   assert_int_equal(uv_timer_init(&loop, &watchdog), 0);
   uv_timer_start(&watchdog, on_hang, HANG_MS, 0);
   uv_unref((uv_handle_t*) &watchdog);
+  turn_due = UINT64_MAX;
+  assert_int_equal(uv_prepare_init(&loop, &before_poll), 0);
+  uv_prepare_start(&before_poll, on_prepare);
+  uv_unref((uv_handle_t*) &before_poll);
   return 0;
 }
 
@@ -44,7 +55,9 @@ int test_teardown(void** state) {
   int err;
 
   (void) state;
+  turn_due = UINT64_MAX;
   uv_close((uv_handle_t*) &watchdog, NULL);
+  uv_close((uv_handle_t*) &before_poll, NULL);
   /* A test that has failed may have left a server, which never ends. */
   while (uv_run(&loop, UV_RUN_NOWAIT) != 0 && uv_hrtime() < deadline) {
     uv_sleep(1);
@@ -65,10 +78,20 @@ void test_run(void) {
   uv_run(&loop, UV_RUN_DEFAULT);
 }
 
+void test_turn(void) {
+  int timeout_ms;
+
+  if (!uv_loop_alive(&loop)) fail_msg("%s", "nothing is left to wait for");
+  uv_update_time(&loop);
+  timeout_ms = uv_backend_timeout(&loop);
+  turn_due =
+      timeout_ms < 0 ? UINT64_MAX : uv_now(&loop) + (uint64_t) timeout_ms;
+  uv_run(&loop, UV_RUN_ONCE);
+  turn_due = UINT64_MAX;
+}
+
 void test_run_until(const int* flag) {
-  uv_ref((uv_handle_t*) &watchdog);
-  while (*flag == 0) uv_run(&loop, UV_RUN_ONCE);
-  uv_unref((uv_handle_t*) &watchdog);
+  while (*flag == 0) test_turn();
 }
 
 static void on_pause(uv_timer_t* timer) {
@@ -260,7 +283,7 @@ test_child_t* test_spawn(const char* role, const char* a, const char* b) {
 }
 
 void test_wait_ready(test_child_t* child) {
-  while (!child->is_ready && !child->is_gone) uv_run(&loop, UV_RUN_ONCE);
+  while (!child->is_ready && !child->is_gone) test_turn();
   assert_true(child->is_ready);
 }
 
@@ -271,7 +294,7 @@ void test_kill(test_child_t* child) {
 int test_wait(test_child_t* child) {
   int status;
 
-  while (child->open > 0) uv_run(&loop, UV_RUN_ONCE);
+  while (child->open > 0) test_turn();
   status = child->signal != 0 && !test_is_windows() ? -child->signal
                                                     : (int) child->status;
   free(child);

@@ -45,6 +45,10 @@ uv_loop_t* test_loop(void);
 /* Runs the loop until nothing is left to do. A test that hangs is failed after
  * a minute. */
 void test_run(void);
+/* One turn, for loops that wait for something. UV_RUN_ONCE won't do: when a
+ * timer did what is waited for, it still blocks until something else happens.
+ * A test that waits while nothing is left to do has failed. */
+void test_turn(void);
 /* Runs until *flag is not 0. */
 void test_run_until(const int* flag);
 /* Runs for so long; only for "nothing happens", never for "by then it has". */

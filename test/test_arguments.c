@@ -247,7 +247,7 @@ static void test_probe(void** state) {
   assert_string_not_equal(peer.user, "");
   assert_int_equal(ipc_name_probe(name, &is, NULL), 0);
   do { /* until the server has seen both */
-    uv_run(test_loop(), UV_RUN_ONCE);
+    test_turn();
     assert_int_equal(ipc_server_stats(server, &stats), 0);
   } while (stats.handshake_errors < 2);
   assert_int_equal(theirs.opens, 0);

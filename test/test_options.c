@@ -886,7 +886,7 @@ static void test_builder_for_two(void** state) {
   assert_ptr_not_equal(client, second);
   assert_int_equal(ipc_channel_send_copy(client, "1", 1, NULL, NULL), 0);
   assert_int_equal(ipc_channel_send_copy(second, "2", 1, NULL, NULL), 0);
-  while (messages < 2) uv_run(test_loop(), UV_RUN_ONCE);
+  while (messages < 2) test_turn();
   assert_int_equal(ipc_channel_close(client), 0);
   assert_int_equal(ipc_channel_close(second), 0);
   assert_int_equal(ipc_server_close(server, on_server_close), 0);
@@ -972,7 +972,7 @@ static void test_strings_are_borrowed_for_the_call_only(void** state) {
   spoil(user);
   memset(&client_options, 0xff, sizeof(client_options));
   do {
-    uv_run(test_loop(), UV_RUN_ONCE);
+    test_turn();
     assert_int_equal(ipc_channel_stats(client, &stats), 0);
   } while (stats.connect_attempts < 2);
 

@@ -180,7 +180,6 @@ static void test_channel_outlives_server(void** state) {
   ipc_channel_info_t info;
   side_t late = {0};
   pair_t pair;
-  pair_t next;
 
   (void) state;
   pair_init(&pair);
@@ -195,11 +194,36 @@ static void test_channel_outlives_server(void** state) {
   assert_int_equal(ipc_channel_info(pair.accepted.channel, &info), 0);
   assert_true(info.is_connected);
 
-  /* Nobody serves the name, */
+  /* Nobody serves the name; but on Windows a channel that lives keeps it. */
+  ipc_client_options_set_wait_when_busy(&pair.client_options, 0);
   pair_connect_side(&pair, &late);
   run_until(&late.connects, 1);
-  assert_int_equal(late.connect_status, UV_ENOENT);
-  /* another may, */
+  assert_int_equal(late.connect_status,
+                   test_is_windows() ? UV_EBUSY : UV_ENOENT);
+  /* The two still talk. */
+  assert_int_equal(side_send(&pair.client, "hello", 5), 0);
+  assert_int_equal(side_send(&pair.accepted, "hello yourself", 14), 0);
+  run_until(&pair.client.messages, 1);
+  run_until(&pair.accepted.messages, 1);
+  assert_int_equal(pair.client.bytes, 14);
+  pair_finish(&pair);
+  assert_int_equal(pair.client.result.status, 0);
+  assert_int_equal(pair.accepted.result.status, 0);
+}
+
+/* The name is free again: where it isn't a channel's, at once; on Windows when
+ * the last channel has gone. */
+static void test_name_is_free_again(void** state) {
+  pair_t pair;
+  pair_t next;
+
+  (void) state;
+  pair_init(&pair);
+  pair_open(&pair);
+  assert_int_equal(ipc_server_close(pair.server, on_server_gone), 0);
+  pair.server = NULL;
+  run_until(&pair.server_closes, 1);
+  if (test_is_windows()) pair_finish(&pair);
   next = pair;
   memset(&next.client, 0, sizeof(next.client));
   memset(&next.accepted, 0, sizeof(next.accepted));
@@ -207,18 +231,14 @@ static void test_channel_outlives_server(void** state) {
   pair_open(&next);
   assert_int_equal(side_send(&next.client, "other", 5), 0);
   run_until(&next.accepted.messages, 1);
-  /* and the two still talk. */
-  assert_int_equal(side_send(&pair.client, "hello", 5), 0);
-  assert_int_equal(side_send(&pair.accepted, "hello yourself", 14), 0);
-  run_until(&pair.client.messages, 1);
-  run_until(&pair.accepted.messages, 1);
-  assert_int_equal(pair.client.bytes, 14);
-  side_close(&pair.client);
-  run_until(&pair.accepted.closes, 1);
+  if (!test_is_windows()) {
+    assert_int_equal(side_send(&pair.client, "hello", 5), 0);
+    run_until(&pair.accepted.messages, 1);
+    side_close(&pair.client);
+    run_until(&pair.accepted.closes, 1);
+  }
   pair_finish(&next);
-  pair_finish(&pair);
-  assert_int_equal(pair.client.result.status, 0);
-  assert_int_equal(pair.accepted.result.status, 0);
+  if (!test_is_windows()) pair_finish(&pair);
 }
 
 /* ---- Messages that nobody takes ----------------------------------------- */
@@ -288,11 +308,11 @@ static void test_no_callbacks(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_owned_ends),        TEST(test_owned_breaks),
-      TEST(test_owned_disconnect),  TEST(test_server_close_delivers),
-      TEST(test_server_close_idle), TEST(test_channel_outlives_server),
-      TEST(test_nobody_listens),    TEST(test_no_on_connect),
-      TEST(test_no_callbacks),
+      TEST(test_owned_ends),         TEST(test_owned_breaks),
+      TEST(test_owned_disconnect),   TEST(test_server_close_delivers),
+      TEST(test_server_close_idle),  TEST(test_channel_outlives_server),
+      TEST(test_name_is_free_again), TEST(test_nobody_listens),
+      TEST(test_no_on_connect),      TEST(test_no_callbacks),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

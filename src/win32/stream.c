@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "../alloc.h"
-
 /* How much one write takes. The kernel copies a write as a whole to memory that
  * is never paged out, however small the pipe's buffer; this is four times
  * libuv's buffer, so that a fast reader doesn't notice. */
@@ -159,59 +157,27 @@ static void on_write(uv_write_t* request, int status) {
   ipc__stream_t* stream = (ipc__stream_t*) request->handle;
   size_t bytes = status == 0 ? stream->os.writing : 0;
 
-  ipc__free(stream->allocator, stream->os.joined);
-  stream->os.joined = NULL;
   stream->os.writing = 0;
   if (uv_is_closing((uv_handle_t*) &stream->pipe)) status = UV_ECANCELED;
   stream->on_written(stream, write_status(status), bytes);
 }
 
-/* Puts the first `size` bytes of the buffers end to end. libuv would do it too,
- * but forgets the copy when the write fails at once. */
-static int join(ipc__stream_t* stream,
-                const uv_buf_t* buffers,
-                size_t size,
-                uv_buf_t* whole) {
-  char* end;
-  size_t part;
-
-  stream->os.joined = ipc__malloc(stream->allocator, size);
-  if (stream->os.joined == NULL) return UV_ENOMEM;
-  *whole = uv_buf_init(stream->os.joined, (unsigned int) size);
-  for (end = whole->base; size > 0; end += part, size -= part, buffers++) {
-    part = buffers->len < size ? buffers->len : size;
-    memcpy(end, buffers->base, part);
-  }
-  return 0;
-}
-
+/* One buffer at a time: for several libuv would put them end to end in memory
+ * of its own, which it forgets when the write fails at once, and which would
+ * undo the borrowing of large messages. Small ones are in one buffer anyway. */
 ssize_t ipc__stream_write(ipc__stream_t* stream,
                           const uv_buf_t* buffers,
                           unsigned int count) {
-  uv_buf_t whole;
-  size_t size = 0;
-  unsigned int i;
-  int err = 0;
+  uv_buf_t first = buffers[0];
+  int err;
 
-  for (i = 0; i < count && size < WRITE_LIMIT; i++) size += buffers[i].len;
-  if (size > WRITE_LIMIT) size = WRITE_LIMIT;
-
-  if (count > 0 && buffers[0].len >= size) {
-    whole = uv_buf_init(buffers[0].base, (unsigned int) size);
-  } else {
-    err = join(stream, buffers, size, &whole);
-  }
-  if (err == 0) {
-    err = uv_write(&stream->os.write, (uv_stream_t*) &stream->pipe, &whole, 1,
-                   on_write);
-  }
-  if (err != 0) {
-    ipc__free(stream->allocator, stream->os.joined);
-    stream->os.joined = NULL;
-    return write_status(err);
-  }
-  stream->os.writing = size;
-  stream->os.unread += size;
+  (void) count;
+  if (first.len > WRITE_LIMIT) first.len = WRITE_LIMIT;
+  err = uv_write(&stream->os.write, (uv_stream_t*) &stream->pipe, &first, 1,
+                 on_write);
+  if (err != 0) return write_status(err);
+  stream->os.writing = first.len;
+  stream->os.unread += first.len;
   return UV_EAGAIN;
 }
 

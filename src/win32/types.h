@@ -14,7 +14,6 @@
 typedef struct ipc__stream_os_s {
   uv_write_t write; /* the one write under way */
   size_t writing;   /* its bytes */
-  char* joined;     /* copy of its buffers, where there was more than one */
   size_t unread;    /* at most so many bytes are unread by the peer */
   int has_quota;    /* the system tells how full the pipe is */
 } ipc__stream_os_t;
