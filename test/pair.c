@@ -240,7 +240,7 @@ void run_until(const int* count, int target) {
     if (!uv_loop_alive(test_loop())) {
       fail_msg("the loop has ended with %d of %d", *count, target);
     }
-    uv_run(test_loop(), UV_RUN_ONCE);
+    test_turn();
   }
 }
 

@@ -40,7 +40,7 @@ static ipc_server_stats_t stats_of(const pair_t* pair) {
 
 static void wait_for_instances(const pair_t* pair, unsigned int count) {
   while (stats_of(pair).instances != count) {
-    uv_run(test_loop(), UV_RUN_ONCE);
+    test_turn();
   }
 }
 
@@ -182,7 +182,7 @@ static void test_max_instances(void** state) {
   assert_int_equal(side_send(&more[2], "first", 5), 0);
   assert_int_equal(side_send(&more[2], "second", 6), 0);
   more[2].keeps_log = 1;
-  while (stats_of(&pair).refused_busy < 4) uv_run(test_loop(), UV_RUN_ONCE);
+  while (stats_of(&pair).refused_busy < 4) test_turn();
   assert_int_equal(more[2].connects, 0);
   assert_int_equal(ipc_channel_info(more[2].channel, &info), 0);
   assert_false(info.is_connected);

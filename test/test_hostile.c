@@ -72,7 +72,7 @@ static void finish_good(pair_t* pair) {
   side_close(&bad);
   if (bad.pair != NULL) run_until(&bad.closes, 1);
   if (victim.opens > 0) run_until(&victim.closes, 1);
-  while (stats_of(pair).instances > 1) uv_run(test_loop(), UV_RUN_ONCE);
+  while (stats_of(pair).instances > 1) test_turn();
   pair_finish(pair);
   assert_int_equal(pair->client.result.status, 0);
   side_free(&bad);
@@ -100,7 +100,7 @@ static void run_handshake(int leaves, int waits) {
     assert_int_equal(bad.end_status, 0);
   }
   while (stats_of(&pair).handshake_errors == 0) {
-    uv_run(test_loop(), UV_RUN_ONCE);
+    test_turn();
   }
   assert_int_equal(victim.opens, 0);
   assert_int_equal(stats_of(&pair).accepted, 1);
@@ -398,7 +398,7 @@ static void test_announced_frame(void** state) {
     if (sent > 0) memset(bytes, 0, 8);
     assert_int_equal(side_send(&pair.client, bytes, size), 0);
     do {
-      uv_run(test_loop(), UV_RUN_ONCE);
+      test_turn();
       assert_int_equal(ipc_channel_stats(pair.accepted.channel, &stats), 0);
     } while ((int64_t) stats.bytes_received < 16 + sent + (int64_t) size);
     assert_true(memory.peak - before <= sent + (int64_t) size + 192 * KIB);

@@ -277,7 +277,7 @@ static void converse(void) {
   server = pair.server;
   pair_connect(&pair);
   while (!fired && uv_loop_alive(test_loop())) {
-    uv_run(test_loop(), UV_RUN_ONCE);
+    test_turn();
   }
   /* Let the consequences come, as far as they do without waiting. */
   for (i = 0; i < 20; i++) uv_run(test_loop(), UV_RUN_NOWAIT);
