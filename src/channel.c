@@ -93,6 +93,10 @@ static void become_dead(ipc_channel_t* channel, int status) {
 void ipc__channel_broken(ipc_channel_t* channel, int status) {
   if (channel->state == IPC__CLOSING) {
     ipc__channel_destroy(channel, status);
+  } else if (channel->state == IPC__GREETING && channel->is_server) {
+    ipc__server_handshake_failed(channel);
+  } else if (channel->state == IPC__GREETING) {
+    ipc__client_failed(channel, status);
   } else if (channel->state == IPC__OPEN) {
     if (!channel->fin_received) {
       channel->end_status = status;

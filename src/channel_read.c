@@ -288,10 +288,12 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
   channel->read_ended = 1;
   channel->is_reading = 0;
   ipc__hub_due(channel->hub, channel);
-  if (channel->state != IPC__OPEN) return; /* serve knows what to do */
 
   if (!is_gone) {
+    /* libuv's word for no room to read into. */
     ipc__channel_broken(channel, status == UV_ENOBUFS ? UV_ENOMEM : status);
+  } else if (channel->state != IPC__OPEN) {
+    return; /* serve knows what to do */
   } else if (ipc__channel_is_native(channel)) {
     ipc__channel_broken(channel, UV_ECONNRESET);
   } else {
