@@ -166,6 +166,8 @@ void ipc__client_attempt(ipc_channel_t* channel);
 /* The attempt ended like this: tries again where the options say so, else the
  * channel is dead and on_connect is due. */
 void ipc__client_attempt_failed(ipc_channel_t* channel, int status);
+/* The channel is open: tells the user, or closes where that was asked for. */
+void ipc__client_succeeded(ipc_channel_t* channel);
 /* No further attempts. */
 void ipc__client_failed(ipc_channel_t* channel, int status);
 /* Connecting may take no longer than this from now on. */

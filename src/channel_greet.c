@@ -40,13 +40,7 @@ static ptrdiff_t told_yes(ipc_channel_t* channel) {
   channel->early = 0;
   ipc__channel_opened(channel);
   ipc__queue_release(channel->hub, &channel->queue, early);
-  channel->connect_told = 1;
-  if (channel->client->on_connect != NULL) {
-    channel->client->on_connect(channel, 0);
-  }
-  if (channel->close_due && channel->state == IPC__OPEN) {
-    ipc__channel_begin_close(channel);
-  }
+  ipc__client_succeeded(channel);
   return IPC__WIRE_HELLO_BYTES;
 }
 

@@ -127,9 +127,7 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   return err;
 }
 
-/* A raw connection is made when the system says so. */
-static void opened_raw(ipc_channel_t* channel) {
-  ipc__channel_opened(channel);
+void ipc__client_succeeded(ipc_channel_t* channel) {
   channel->connect_told = 1;
   if (channel->client->on_connect != NULL) {
     channel->client->on_connect(channel, 0);
@@ -160,7 +158,9 @@ void ipc__client_attempt(ipc_channel_t* channel) {
   } else if (ipc__channel_is_native(channel)) {
     channel->state = IPC__GREETING;
   } else {
-    opened_raw(channel);
+    /* A raw connection is made when the system says so. */
+    ipc__channel_opened(channel);
+    ipc__client_succeeded(channel);
   }
 }
 
