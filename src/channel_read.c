@@ -368,9 +368,9 @@ void ipc__channel_update_reading(ipc_channel_t* channel) {
   }
 }
 
-/* Both ask that reading be brought into line. Inside a callback that waits for
- * its end: libuv 1.49 to 1.51 break on Windows when a read is stopped and
- * started within the read's own callback (libuv issue 4738). */
+/* Brings reading into line. Inside a callback of this hub that waits for its
+ * end: libuv 1.49 to 1.51 break on Windows when a read is stopped and started
+ * within the read's own callback (libuv issue 4738). */
 static int set_paused(ipc_channel_t* channel, unsigned int paused) {
   if (channel == NULL) return UV_EINVAL;
   if (channel->state == IPC__CLOSING || channel->state == IPC__DEAD ||
@@ -378,6 +378,8 @@ static int set_paused(ipc_channel_t* channel, unsigned int paused) {
     return UV_EPIPE;
   }
   channel->is_paused = paused & 1u;
+  /* Elsewhere it can't wait: more may be on its way in this turn. */
+  if (channel->hub->depth == 0) ipc__channel_update_reading(channel);
   ipc__hub_due(channel->hub, channel);
   return 0;
 }

@@ -155,7 +155,7 @@ int ipc_name_probe(const char* name,
   if (err != 0) return err;
 
   memset(&found, 0, sizeof(found));
-  err = ipc__name_probe(info.os_name, state, &found);
+  err = ipc__name_probe(info.os_name, ipc__name_is_bare(name), state, &found);
   if (err == 0 && *state == IPC_CHANNEL_NAME_LIVE && peer != NULL)
     *peer = found;
   return err;

@@ -34,6 +34,7 @@ int ipc__name_is_bare(const char* name);
 
 /* ipc_name_probe, for a resolved name. `peer` comes zeroed. */
 int ipc__name_probe(const char* os_name,
+                    int is_bare,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer);
 

@@ -202,6 +202,68 @@ static void test_pause(void** state) {
   pair_finish(&pair);
 }
 
+static side_t accepted[2];
+static side_t* clients[2];
+static int held; /* which of the clients was paused; -1: none yet */
+
+static side_t* next_accepted(pair_t* pair) {
+  (void) pair;
+  return accepted[0].channel == NULL ? &accepted[0] : &accepted[1];
+}
+
+static void pause_the_other(side_t* side, const void* data, size_t size) {
+  int me = side == clients[1];
+
+  (void) data;
+  (void) size;
+  assert_int_not_equal(me, held);
+  if (held >= 0) return;
+  held = 1 - me;
+  pause_side(clients[held]);
+}
+
+/* What has come already, but wasn't read, stays: each client has a hub of its
+ * own, and both have bytes to read in the same turn. */
+static void test_pause_another(void** state) {
+  side_t second = {0};
+  pair_t pair;
+  int i;
+
+  (void) state;
+  memset(accepted, 0, sizeof(accepted));
+  held = -1;
+  pair_init(&pair);
+  pair_raw(&pair);
+  pair.next_side = next_accepted;
+  pair.stays = 1;
+  pair_listen(&pair);
+  pair_connect(&pair);
+  pair_connect_side(&pair, &second);
+  clients[0] = &pair.client;
+  clients[1] = &second;
+  run_until(&accepted[0].opens, 1);
+  run_until(&accepted[1].opens, 1);
+  for (i = 0; i < 2; i++) {
+    clients[i]->on_message = pause_the_other;
+    assert_int_equal(side_send(&accepted[i], "x", 1), 0);
+    assert_int_equal(ipc_channel_flush(accepted[i].channel), 0);
+  }
+  while (held < 0) test_turn();
+  test_run_for(50);
+  assert_int_equal(pair.client.messages + second.messages, 1);
+  i = held;
+  held = 2; /* neither, from now on */
+  resume_side(clients[i]);
+  run_until(&clients[i]->messages, 1);
+  /* Either of the accepted may be the first client's. */
+  for (i = 0; i < 2; i++) side_close(clients[i]);
+  for (i = 0; i < 2; i++) {
+    run_until(&clients[i]->closes, 1);
+    run_until(&accepted[i].closes, 1);
+  }
+  pair_finish(&pair);
+}
+
 static void test_pause_before_connected(void** state) {
   pair_t pair;
 
@@ -446,6 +508,7 @@ int main(int argc, char** argv) {
       TEST(test_pause_in_message),
       TEST(test_pause_and_resume_at_once),
       TEST(test_pause),
+      TEST(test_pause_another),
       TEST(test_pause_before_connected),
       TEST(test_loop_alive),
       TEST(test_idle),

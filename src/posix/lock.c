@@ -27,6 +27,8 @@
  * one of a crowd, of which another has won. */
 #define ROUNDS_MAX 1000
 
+#define LOCK_MODE (S_IRUSR | S_IWUSR)
+
 /* O_NONBLOCK: a FIFO must not hold us up. */
 #define OPEN_FLAGS (O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
@@ -42,8 +44,11 @@ static int same_file(const struct stat* a, const struct stat* b) {
 static int open_lock(const char* path, int* fd, int* created) {
   *fd = open(path, O_RDWR | OPEN_FLAGS);
   if (*fd == -1 && errno == ENOENT) {
-    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | OPEN_FLAGS, S_IRUSR | S_IWUSR);
+    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | OPEN_FLAGS, LOCK_MODE);
     *created |= *fd != -1;
+    /* The umask may have taken our own bits, without which we couldn't open it
+     * after a crash. Where that fails we are no worse off than before. */
+    if (*fd != -1) (void) fchmod(*fd, LOCK_MODE);
   }
   if (*fd != -1) return 0;
   switch (errno) {

@@ -89,6 +89,13 @@ int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
   return 0;
 }
 
+/* With exactly our bits, whatever the umask. Nobody else can put something in
+ * the place of a directory of ours in /tmp, which is sticky. */
+static int make_directory(const char* path) {
+  if (mkdir(path, S_IRWXU) == -1) return -1;
+  return chmod(path, S_IRWXU);
+}
+
 int ipc__directory_check(const char* path, int create) {
   char private[PRIVATE_DIRECTORY_SIZE];
   char directory[IPC__PATH_SIZE];
@@ -103,7 +110,7 @@ int ipc__directory_check(const char* path, int create) {
   unwanted = S_IWGRP | S_IWOTH;
   if (strcmp(directory, private) == 0) {
     unwanted = S_IRWXG | S_IRWXO;
-    if (create && mkdir(private, S_IRWXU) == -1 && errno != EEXIST)
+    if (create && make_directory(private) == -1 && errno != EEXIST)
       return ipc__errno();
   }
   if (lstat(directory, &status) == -1)
@@ -132,12 +139,14 @@ static int look(const char* path, ipc_name_state_t* state) {
 }
 
 int ipc__name_probe(const char* os_name,
+                    int is_bare,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer) {
   int fd;
   int err;
 
-  err = ipc__socket_connect(os_name, 0, 0, &fd);
+  err = is_bare ? ipc__directory_check(os_name, 0) : 0;
+  if (err == 0) err = ipc__socket_connect(os_name, 0, 0, &fd);
   switch (err) {
     case 0:
       *state = IPC_CHANNEL_NAME_LIVE;

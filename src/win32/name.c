@@ -112,6 +112,7 @@ int ipc__name_is_bare(const char* name) {
 }
 
 int ipc__name_probe(const char* os_name,
+                    int is_bare,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer) {
   ipc__connect_config_t config;
@@ -120,6 +121,7 @@ int ipc__name_probe(const char* os_name,
 
   memset(&config, 0, sizeof(config));
   config.os_name = os_name;
+  config.is_bare = is_bare;
   config.impersonation = IPC_CHANNEL_IMPERSONATION_IDENTIFICATION;
   err = ipc__connect(&config, &handle);
   switch (err) {
