@@ -132,8 +132,11 @@ void ipc__client_succeeded(ipc_channel_t* channel) {
   if (channel->client->on_connect != NULL) {
     channel->client->on_connect(channel, 0);
   }
-  if (channel->close_due && channel->state == IPC__OPEN) {
+  if (!channel->close_due) return;
+  if (channel->state == IPC__OPEN) {
     ipc__channel_begin_close(channel);
+  } else if (channel->state == IPC__DEAD) { /* on_connect has disconnected */
+    ipc__channel_destroy(channel, channel->error);
   }
 }
 

@@ -399,16 +399,53 @@ static void test_disconnect_closing(void** state) {
   pair_finish(&pair);
 }
 
+static void drop(side_t* side) {
+  assert_int_equal(ipc_channel_disconnect(side->channel), 0);
+}
+
+/* A close that was asked for while connecting still ends with on_close when
+ * on_connect disconnects. */
+static void run_disconnect_when_closing(int is_raw) {
+  pair_t pair;
+
+  pair_init(&pair);
+  if (is_raw) pair_raw(&pair);
+  pair.client.on_open = drop;
+  pair_listen(&pair);
+  pair_connect(&pair);
+  assert_int_equal(side_send(&pair.client, "x", 1), 0);
+  side_close(&pair.client);
+  run_until(&pair.client.closes, 1);
+  assert_int_equal(pair.client.connects, 1);
+  assert_int_equal(pair.client.connect_status, 0);
+  pair_finish(&pair);
+}
+
+static void test_disconnect_when_closing(void** state) {
+  (void) state;
+  run_disconnect_when_closing(0);
+  run_disconnect_when_closing(1);
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_late_reply_of_server), TEST(test_late_reply_of_client),
-      TEST(test_late_reply_raw),       TEST(test_backlog),
-      TEST(test_backlog_raw),          TEST(test_crossing),
-      TEST(test_crossing_none_sent),   TEST(test_crossing_one_sent),
-      TEST(test_close_in_message),     TEST(test_close_in_connection),
-      TEST(test_close_in_connect),     TEST(test_close_before_connected),
-      TEST(test_never_reads),          TEST(test_close_timeout_0),
-      TEST(test_disconnect),           TEST(test_disconnect_closing),
+      TEST(test_late_reply_of_server),
+      TEST(test_late_reply_of_client),
+      TEST(test_late_reply_raw),
+      TEST(test_backlog),
+      TEST(test_backlog_raw),
+      TEST(test_crossing),
+      TEST(test_crossing_none_sent),
+      TEST(test_crossing_one_sent),
+      TEST(test_close_in_message),
+      TEST(test_close_in_connection),
+      TEST(test_close_in_connect),
+      TEST(test_close_before_connected),
+      TEST(test_never_reads),
+      TEST(test_close_timeout_0),
+      TEST(test_disconnect),
+      TEST(test_disconnect_closing),
+      TEST(test_disconnect_when_closing),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
