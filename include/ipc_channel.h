@@ -324,7 +324,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
  * no owner, the user of this process is. POSIX: UV_ENOTSUP. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
-/* Native framing: how long a client may take for its hello; default 5000 ms. */
+/* Native framing: how long a client may take for its hello, 1 ms or more;
+ * default 5000 ms. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_handshake_timeout(
     ipc_server_options_t* options, int timeout_ms);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_connection(
@@ -346,15 +347,16 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_buffer_sizes(
  * 16 MiB. No memory is reserved for it. Not for the raw framing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_message_bytes(
     ipc_server_options_t* options, size_t bytes);
-/* How many bytes a channel may hold unsent before a send answers UV_EAGAIN;
- * default 1 MiB. An empty queue takes a message of any size. */
+/* How many bytes a channel may hold unsent before a send answers UV_EAGAIN, 1
+ * or more; default 1 MiB. An empty queue takes a message of any size. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_queue_bytes(
     ipc_server_options_t* options, size_t bytes);
-/* How long a close waits for the peer; default 5000 ms. 0: not at all. */
+/* How long a close waits for the peer, 0 or more; default 5000 ms. 0: not at
+ * all. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_close_timeout(
     ipc_server_options_t* options, int timeout_ms);
 /* End a channel with UV_ETIMEDOUT when no byte was received or sent for so
- * long; default IPC_CHANNEL_INFINITE. */
+ * long, 1 ms or more; default IPC_CHANNEL_INFINITE. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_idle_timeout(
     ipc_server_options_t* options, int timeout_ms);
 /* The struct is copied, its `arg` is not. */

@@ -6,58 +6,67 @@
 
 #include "alloc.h"
 
-/* Clients that were told no are given time to read it. With so many of them
- * waiting, no more are accepted. */
+/* Clients that were told no are given time to read it, but so many at most: the
+ * oldest has to go for the next. Nobody else waits for them. */
 #define MAX_REFUSING 64u
 
 static void finish(ipc_server_t* server) {
   ipc__hub_t* hub = server->hub;
 
   if (!server->is_closing || server->listener != NULL) return;
-  if (server->channels != NULL) return;
+  if (server->channels != NULL || server->refused != NULL) return;
   if (server->on_close != NULL) server->on_close(server);
   ipc__free(&hub->settings.allocator, server->group_id);
   ipc__free(&hub->settings.allocator, server);
   ipc__hub_unref(hub);
 }
 
-/* Takes clients from the system only while there is a place for them; for a
- * native channel the place may be one to be told no. */
+/* A raw server takes clients from the system only while there is a place for
+ * them; a native one always has one to tell them no. */
 static void update_listening(ipc_server_t* server) {
   int is_full = server->max_instances != IPC_CHANNEL_UNLIMITED &&
                 server->instances >= server->max_instances;
-  int is_raw = server->hub->settings.framing == IPC_CHANNEL_FRAMING_RAW;
 
   if (server->is_closing) return;
-  if ((is_full && is_raw) || server->refusing >= MAX_REFUSING) {
+  if (is_full && server->hub->settings.framing == IPC_CHANNEL_FRAMING_RAW) {
     ipc__listener_stop(server->listener);
   } else {
     ipc__listener_start(server->listener);
   }
 }
 
+static void link_channel(ipc_channel_t** list, ipc_channel_t* channel) {
+  channel->previous = NULL;
+  channel->next = *list;
+  if (channel->next != NULL) channel->next->previous = channel;
+  *list = channel;
+}
+
+static void unlink_channel(ipc_channel_t** list, ipc_channel_t* channel) {
+  if (channel->previous != NULL) {
+    channel->previous->next = channel->next;
+  } else {
+    *list = channel->next;
+  }
+  if (channel->next != NULL) channel->next->previous = channel->previous;
+  channel->previous = channel->next = NULL;
+}
+
 static void add_channel(ipc_server_t* server, ipc_channel_t* channel) {
   channel->server = server;
   channel->is_server = 1;
   channel->data = server->data;
-  channel->next = server->channels;
-  if (channel->next != NULL) channel->next->previous = channel;
-  server->channels = channel;
+  link_channel(&server->channels, channel);
   server->instances++;
 }
 
 static void remove_channel(ipc_server_t* server, ipc_channel_t* channel) {
-  if (channel->previous != NULL) {
-    channel->previous->next = channel->next;
-  } else {
-    server->channels = channel->next;
-  }
-  if (channel->next != NULL) channel->next->previous = channel->previous;
-  channel->previous = channel->next = NULL;
   channel->server = NULL;
   if (channel->is_refused) {
+    unlink_channel(&server->refused, channel);
     server->refusing--;
   } else {
+    unlink_channel(&server->channels, channel);
     server->instances--;
   }
 }
@@ -95,6 +104,17 @@ void ipc__server_handshake_failed(ipc_channel_t* channel) {
   ipc__channel_destroy(channel, 0);
 }
 
+/* It has had its answer; what was written survives the close. */
+static void drop_oldest_refused(ipc_server_t* server) {
+  ipc_channel_t* channel = server->refused;
+  ipc_channel_t* oldest = NULL;
+
+  for (; channel != NULL; channel = channel->next) {
+    if (channel->state == IPC__REFUSING) oldest = channel;
+  }
+  if (oldest != NULL) ipc__channel_destroy(oldest, 0);
+}
+
 /* Says no and waits until the client has gone, so that it can read why: a pipe
  * that is closed at once may take the answer with it. */
 void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict) {
@@ -111,9 +131,12 @@ void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict) {
       server->stats.handshake_errors++;
       break;
   }
+  if (server->refusing >= MAX_REFUSING) drop_oldest_refused(server);
+  unlink_channel(&server->channels, channel);
+  server->instances--;
   channel->state = IPC__REFUSING;
   channel->is_refused = 1;
-  server->instances--;
+  link_channel(&server->refused, channel);
   server->refusing++;
   set_handshake_deadline(channel);
   if (ipc__channel_put_hello(channel, verdict) != 0) {
@@ -364,6 +387,9 @@ int ipc_server_close(ipc_server_t* server, ipc_server_close_cb cb) {
   for (channel = server->channels; channel != NULL; channel = next) {
     next = channel->next;
     part_with(server, channel);
+  }
+  for (channel = server->refused; channel != NULL; channel = channel->next) {
+    ipc__channel_destroy(channel, 0);
   }
   ipc__listener_close(server->listener);
   return 0;

@@ -8,6 +8,7 @@ struct ipc_server_s {
   ipc__hub_t* hub;
   ipc__listener_t* listener; /* NULL: closed */
   ipc_channel_t* channels;
+  ipc_channel_t* refused; /* those that were told no, the latest first */
   void* data;
   char* group_id; /* NULL: none */
   ipc_peers_t peers;
@@ -18,8 +19,8 @@ struct ipc_server_s {
   ipc_connection_cb on_connection;
   ipc_server_error_cb on_error;
   ipc_server_close_cb on_close;
-  unsigned int instances; /* in the list, but for those refused */
-  unsigned int refusing;  /* in the list and refused */
+  unsigned int instances; /* in `channels` */
+  unsigned int refusing;  /* in `refused`, those that are closing included */
   ipc_server_stats_t stats;
   int is_closing;
 };

@@ -263,11 +263,53 @@ static void test_one_instance_raw(void** state) {
   crowd_free(served, served_count);
 }
 
+/* Those that were told no and stay keep nobody out, however many they are and
+ * however long they might. */
+static void test_refused_that_stay(void** state) {
+  ipc_client_options_t raw;
+  ipc_channel_t* staying[CROWD];
+  side_t late = {0};
+  pair_t pair;
+  int i;
+
+  (void) state;
+  crowd_init(&pair);
+  ipc_server_options_set_max_instances(&pair.server_options, 1);
+  ipc_server_options_set_handshake_timeout(&pair.server_options,
+                                           IPC_CHANNEL_INFINITE);
+  pair_listen(&pair);
+  pair_connect(&pair);
+  run_until(&pair.client.opens, 1);
+
+  ipc_client_options_init(&raw, pair.name);
+  ipc_client_options_set_framing(&raw, IPC_CHANNEL_FRAMING_RAW);
+  ipc_client_options_set_connect_timeout(&raw, LONG_MS);
+  for (i = 0; i < CROWD; i++) {
+    assert_int_equal(ipc_client_connect(test_loop(), &raw, NULL, &staying[i]),
+                     0);
+  }
+  while (stats_of(&pair).refused_busy < CROWD) test_turn();
+  side_close(&pair.client);
+  pair_connect_side(&pair, &late);
+  run_until(&late.opens, 1);
+
+  for (i = 0; i < CROWD; i++) {
+    assert_int_equal(ipc_channel_close(staying[i]), 0);
+  }
+  side_close(&late);
+  run_until(&late.closes, 1);
+  pair_finish(&pair);
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_crowd),           TEST(test_flood),
-      TEST(test_flood_of_probes), TEST(test_max_instances),
-      TEST(test_one_instance),    TEST(test_one_instance_raw),
+      TEST(test_crowd),
+      TEST(test_flood),
+      TEST(test_flood_of_probes),
+      TEST(test_max_instances),
+      TEST(test_one_instance),
+      TEST(test_one_instance_raw),
+      TEST(test_refused_that_stay),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
