@@ -24,6 +24,8 @@
  *  - Every function may be called from every callback.
  *  - Timeouts are milliseconds on the monotonic clock, never early;
  *    IPC_CHANNEL_INFINITE is none at all.
+ *  - A child made by fork may exit, or exec; before it uses or closes what its
+ *    parent opened it must call uv_loop_fork, as with everything in a loop.
  *  - Strings are UTF-8 on every system.
  *  - A function does the same on every system unless its comment says not.
  */
@@ -209,8 +211,9 @@ typedef struct ipc_close_result_s {
   /* 0: there was a connection, and everything sent was confirmed (native
    * framing) or handed to the system (raw); also where it broke after that.
    * Else why not: UV_ETIMEDOUT: the close timeout came first; UV_EPIPE: the
-   * peer was closing too and has not taken all; UV_ECANCELED: we disconnected,
-   * or gave up connecting; what on_connect or on_end said. */
+   * peer hasn't taken all, because it was closing too or has no on_message;
+   * UV_ECANCELED: we disconnected, or gave up connecting; what on_connect or
+   * on_end said. */
   int status;
   /* How many sends never left us as a whole, and (native framing) how many
    * left but weren't acknowledged. The acknowledgement comes at the end only:
@@ -325,7 +328,7 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
 /* Native framing: how long a client may take for its hello, 1 ms or more;
- * default 5000 ms. */
+ * default 5000 ms. UV_EINVAL with the raw framing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_handshake_timeout(
     ipc_server_options_t* options, int timeout_ms);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_connection(
@@ -344,7 +347,7 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_framing(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_buffer_sizes(
     ipc_server_options_t* options, size_t in_bytes, size_t out_bytes);
 /* The largest message to accept and to send, 1 to 2,147,483,647 bytes; default
- * 16 MiB. No memory is reserved for it. Not for the raw framing. */
+ * 16 MiB. No memory is reserved for it. UV_EINVAL with the raw framing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_message_bytes(
     ipc_server_options_t* options, size_t bytes);
 /* How many bytes a channel may hold unsent before a send answers UV_EAGAIN, 1
@@ -396,7 +399,8 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_when_busy(
 IPC_CHANNEL_EXTERN int ipc_client_options_set_retry_interval(
     ipc_client_options_t* options, int interval_ms);
 /* Who must run the server: a user as in ipc_peer_t.user (decimal uid or SID).
- * Default: the user of this process, or the superuser / the system. */
+ * Default: the user of this process, or the superuser / the system. UV_EINVAL:
+ * not such an id. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_server_user(
     ipc_client_options_t* options, const char* user);
 /* Or anybody: only for names that only the right server can have. */

@@ -97,6 +97,15 @@ const char* ipc__option_error(const ipc__options_t* o) {
 
 /* ---- Options of every channel ------------------------------------------- */
 
+int ipc__option_native_only(ipc__options_t* o, const char* option) {
+  if (o->channel.framing == IPC_CHANNEL_FRAMING_RAW) {
+    return ipc__option_refuse(o, UV_EINVAL, "%s: not with the raw framing",
+                              option);
+  }
+  o->native_only = option;
+  return 0;
+}
+
 int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing) {
   int err;
 
@@ -104,8 +113,10 @@ int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing) {
   err =
       ipc__option_check_range(o, "framing", framing, IPC_CHANNEL_FRAMING_NATIVE,
                               IPC_CHANNEL_FRAMING_RAW);
-  if (err == 0) o->channel.framing = framing;
-  return err;
+  if (err != 0) return err;
+  o->channel.framing = framing;
+  if (o->native_only == NULL) return 0;
+  return ipc__option_native_only(o, o->native_only);
 }
 
 int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out) {
@@ -126,6 +137,7 @@ int ipc__option_set_max_message(ipc__options_t* o, size_t bytes) {
 
   if (o == NULL) return UV_EINVAL;
   err = ipc__option_check_size(o, "max_message_bytes", bytes, 1, MAX_MESSAGE);
+  if (err == 0) err = ipc__option_native_only(o, "max_message_bytes");
   if (err == 0) o->channel.max_message_bytes = bytes;
   return err;
 }

@@ -26,6 +26,7 @@ typedef struct ipc__options_s {
   int error;      /* of the first bad value */
   char reason[IPC_CHANNEL_REASON_SIZE];
   const char* name;
+  const char* native_only; /* an option that was set and makes no sense raw */
   ipc__settings_t channel;
 } ipc__options_t;
 
@@ -73,6 +74,9 @@ int ipc__option_set_allocator(ipc__options_t* o,
 /* Remembers the first bad value and, printf-like, what is wrong with it;
  * returns `status`. */
 int ipc__option_refuse(ipc__options_t* o, int status, const char* format, ...);
+/* Takes note of an option that only the native framing has: with the raw one,
+ * set before or after, it is refused. */
+int ipc__option_native_only(ipc__options_t* o, const char* option);
 /* The checks that several options share: 0, or the error. */
 int ipc__option_check_range(ipc__options_t* o,
                             const char* option,

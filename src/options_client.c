@@ -97,6 +97,12 @@ int ipc_client_options_set_server_user(ipc_client_options_t* options,
 
   if (o == NULL) return UV_EINVAL;
   err = ipc__option_check_text(&o->base, "server_user", user);
+  if (err == 0 && !ipc__user_is_id(user)) {
+    err = ipc__option_refuse(&o->base, UV_EINVAL,
+                             "server_user: \"%.80s\" is no user id as in "
+                             "ipc_peer_t",
+                             user);
+  }
   if (err == 0) o->server_user = user;
   return err;
 }

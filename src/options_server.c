@@ -171,6 +171,7 @@ int ipc_server_options_set_handshake_timeout(ipc_server_options_t* options,
 
   if (o == NULL) return UV_EINVAL;
   err = ipc__option_check_timeout(&o->base, "handshake timeout", timeout_ms, 1);
+  if (err == 0) err = ipc__option_native_only(&o->base, "handshake timeout");
   if (err == 0) o->handshake_timeout_ms = timeout_ms;
   return err;
 }

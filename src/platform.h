@@ -47,6 +47,9 @@ void ipc__handle_close(uv_os_fd_t handle);
  * the server. UV_EACCES: the system won't say. */
 int ipc__peer_get(uv_os_fd_t handle, int is_server, ipc_peer_t* peer);
 
+/* Whether the text can be what ipc__peer_get gives for a user. */
+int ipc__user_is_id(const char* text);
+
 /* The user that runs this process, and the one that may do everything anyway
  * (root; SYSTEM). */
 int ipc__peer_is_me(const ipc_peer_t* peer);

@@ -359,7 +359,6 @@ static void test_raw_has_no_message_limit(void** state) {
 
   (void) state;
   prepare(IPC_CHANNEL_FRAMING_RAW);
-  ipc_client_options_set_max_message_bytes(&client_options, 1);
   ipc_client_options_set_max_queue_bytes(&client_options, 1);
   start();
   test_run_until(&ours.opens);

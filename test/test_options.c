@@ -985,6 +985,49 @@ static void test_strings_are_borrowed_for_the_call_only(void** state) {
   close_both();
 }
 
+/* What only the native framing has is refused with the raw one, whichever is
+ * set first. */
+static void test_native_only(void** state) {
+  ipc_server_options_t s;
+  ipc_client_options_t c;
+
+  (void) state;
+  ipc_server_options_init(&s, "x");
+  ipc_server_options_set_framing(&s, IPC_CHANNEL_FRAMING_RAW);
+  assert_int_equal(ipc_server_options_set_handshake_timeout(&s, 100),
+                   UV_EINVAL);
+  assert_non_null(strstr(ipc_server_options_error(&s), "handshake timeout"));
+  ipc_server_options_init(&s, "x");
+  assert_int_equal(ipc_server_options_set_max_message_bytes(&s, 100), 0);
+  assert_int_equal(ipc_server_options_set_framing(&s, IPC_CHANNEL_FRAMING_RAW),
+                   UV_EINVAL);
+  assert_non_null(strstr(ipc_server_options_error(&s), "max_message_bytes"));
+  ipc_client_options_init(&c, "x");
+  ipc_client_options_set_framing(&c, IPC_CHANNEL_FRAMING_RAW);
+  assert_int_equal(ipc_client_options_set_max_message_bytes(&c, 100),
+                   UV_EINVAL);
+}
+
+/* A user is an id as the kernel gives it; a name is not. */
+static void test_server_user_that_is_none(void** state) {
+  static const char* const wrong[] = {"root", "S-1-",       "-1",     "1x",
+                                      " 1",   "4294967296", "S-1-5-x"};
+  ipc_client_options_t c;
+  size_t i;
+
+  (void) state;
+  for (i = 0; i < TEST_COUNT(wrong); i++) {
+    ipc_client_options_init(&c, "x");
+    assert_int_equal(ipc_client_options_set_server_user(&c, wrong[i]),
+                     UV_EINVAL);
+    assert_non_null(strstr(ipc_client_options_error(&c), wrong[i]));
+  }
+  ipc_client_options_init(&c, "x");
+  assert_int_equal(ipc_client_options_set_server_user(
+                       &c, test_is_windows() ? "S-1-5-18" : "0"),
+                   0);
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
       TEST(test_defaults),
@@ -1015,6 +1058,8 @@ int main(int argc, char** argv) {
       TEST(test_builders_again),
       TEST(test_builder_for_two),
       TEST(test_strings_are_borrowed_for_the_call_only),
+      TEST(test_native_only),
+      TEST(test_server_user_that_is_none),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

@@ -76,6 +76,12 @@ int ipc__peer_get(uv_os_fd_t handle, int is_server, ipc_peer_t* peer) {
   return 0;
 }
 
+int ipc__user_is_id(const char* text) {
+  gid_t id; /* written like a group's */
+
+  return ipc__gid_parse(text, &id);
+}
+
 int ipc__peer_is_me(const ipc_peer_t* peer) {
   return peer->uid == (int64_t) geteuid();
 }

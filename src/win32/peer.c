@@ -130,6 +130,11 @@ int ipc__peer_get(uv_os_fd_t handle, int is_server, ipc_peer_t* peer) {
   return is_server ? get_server(handle, peer) : get_client(handle, peer);
 }
 
+int ipc__user_is_id(const char* text) {
+  return strncmp(text, "S-1-", 4) == 0 && text[4] != '\0' &&
+         text[4 + strspn(text + 4, "0123456789-")] == '\0';
+}
+
 int ipc__peer_is_me(const ipc_peer_t* peer) {
   char user[IPC_CHANNEL_USER_SIZE];
   return ipc__my_user(user) == 0 && strcmp(peer->user, user) == 0;
