@@ -31,6 +31,7 @@ quiet() {
 is_present() {
   case $1 in
     cc) command -v cc || command -v gcc || command -v cl ;;
+    c++) command -v c++ || command -v g++ || command -v cl ;;
     ninja) command -v ninja || command -v ninja-build ;;
     libuv) pkg-config --exists 'libuv >= 1.44.2' ;;
     cmocka) pkg-config --exists cmocka ;;
@@ -53,6 +54,7 @@ compiles_with_sanitizers() {
 debian_packages() {
   case $1 in
     cc) echo gcc libc6-dev ;;
+    c++) echo g++ ;;
     ninja) echo ninja-build ;;
     libuv) echo libuv1-dev ;;
     cmocka) echo libcmocka-dev ;;
