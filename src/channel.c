@@ -36,7 +36,7 @@ static void on_stream_closed(ipc__stream_t* stream) {
   ipc__hub_enter(hub);
   channel->stream_state = IPC__STREAM_NONE;
   channel->write_busy = 0;
-  if (channel->state == IPC__CONNECTING) ipc__client_stream_closed(channel);
+  if (channel->state == IPC__CONNECTING) ipc__client_wait_to_retry(channel);
   ipc__hub_due(hub, channel);
   ipc__hub_leave(hub);
 }
@@ -58,8 +58,7 @@ void ipc__channel_touch(ipc_channel_t* channel) {
 }
 
 static void on_idle_deadline(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+  ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
   uint64_t idle = uv_now(channel->hub->loop) - channel->last_activity;
   int timeout_ms = channel->hub->settings.idle_timeout_ms;
 
@@ -81,13 +80,24 @@ void ipc__channel_opened(ipc_channel_t* channel) {
   ipc__hub_due(channel->hub, channel);
 }
 
-static void become_dead(ipc_channel_t* channel, int status) {
-  channel->state = IPC__DEAD;
-  if (channel->error == 0) channel->error = status;
+void ipc__channel_on_retry(ipc__deadline_t* deadline) {
+  ipc_channel_t* channel = ipc__channel_of_retry(deadline);
+
+  ipc__hub_due(channel->hub, channel);
+}
+
+/* Waits for nothing any more, and gives the connection up. */
+static void let_go(ipc_channel_t* channel) {
   ipc__hub_clear_deadline(channel->hub, &channel->deadline);
   ipc__hub_clear_deadline(channel->hub, &channel->retry);
   ipc__channel_close_stream(channel);
   ipc__hub_due(channel->hub, channel);
+}
+
+static void become_dead(ipc_channel_t* channel, int status) {
+  channel->state = IPC__DEAD;
+  if (channel->error == 0) channel->error = status;
+  let_go(channel);
 }
 
 void ipc__channel_broken(ipc_channel_t* channel, int status) {
@@ -120,10 +130,7 @@ void ipc__channel_destroy(ipc_channel_t* channel, int status) {
   if (channel->connect_status == 0) channel->connect_status = UV_ECANCELED;
   channel->state = IPC__DESTROYING;
   channel->close_status = status;
-  ipc__hub_clear_deadline(channel->hub, &channel->deadline);
-  ipc__hub_clear_deadline(channel->hub, &channel->retry);
-  ipc__channel_close_stream(channel);
-  ipc__hub_due(channel->hub, channel);
+  let_go(channel);
 }
 
 int ipc_channel_disconnect(ipc_channel_t* channel) {

@@ -16,6 +16,8 @@
  *   OPEN       -> CLOSING | DEAD | DESTROYING
  *   CLOSING    -> DESTROYING
  *   DEAD       -> DESTROYING
+ *
+ * The order counts: from CLOSING on, the user can send no more.
  */
 typedef enum ipc__state_e {
   IPC__CONNECTING, /* client: no stream; waiting, or about to try */
@@ -111,6 +113,16 @@ struct ipc_channel_s {
   unsigned int read_ended : 1; /* nothing more can come from the stream */
 };
 
+static inline ipc_channel_t* ipc__channel_of_deadline(
+    ipc__deadline_t* deadline) {
+  return (ipc_channel_t*) ((char*) deadline -
+                           offsetof(ipc_channel_t, deadline));
+}
+
+static inline ipc_channel_t* ipc__channel_of_retry(ipc__deadline_t* retry) {
+  return (ipc_channel_t*) ((char*) retry - offsetof(ipc_channel_t, retry));
+}
+
 /* channel.c: life */
 ipc_channel_t* ipc__channel_create(ipc__hub_t* hub);
 /* Does all that is due; called by the hub only. May release the channel. */
@@ -123,6 +135,10 @@ void ipc__channel_opened(ipc_channel_t* channel);
 /* It doesn't any more; on_end says so unless it was told before. */
 void ipc__channel_broken(ipc_channel_t* channel, int status);
 void ipc__channel_destroy(ipc_channel_t* channel, int status);
+/* A client is not connected, and makes no further attempts. */
+void ipc__client_failed(ipc_channel_t* channel, int status);
+/* For the retry deadline: serves the channel again. */
+void ipc__channel_on_retry(ipc__deadline_t* deadline);
 /* Bytes have moved: the idle timeout begins anew. */
 void ipc__channel_touch(ipc_channel_t* channel);
 int ipc__channel_is_native(const ipc_channel_t* channel);
@@ -133,7 +149,6 @@ void ipc__channel_begin_close(ipc_channel_t* channel);
 void ipc__channel_check_closed(ipc_channel_t* channel);
 
 /* channel_read.c */
-int ipc__channel_start_reading(ipc_channel_t* channel);
 /* Makes libuv's reading agree with the state and with pause. */
 void ipc__channel_update_reading(ipc_channel_t* channel);
 /* Reads once, now, what is there already. */
@@ -148,6 +163,8 @@ int ipc__channel_put_control(ipc_channel_t* channel,
                              uint8_t kind,
                              const uint8_t* payload,
                              size_t size);
+/* Whether a send, or our end, may still be queued. */
+int ipc__channel_may_send(const ipc_channel_t* channel);
 /* Writes what the system takes. */
 void ipc__channel_write(ipc_channel_t* channel);
 void ipc__channel_on_written(ipc__stream_t* stream, int status, size_t bytes);
@@ -168,12 +185,10 @@ void ipc__client_attempt(ipc_channel_t* channel);
 void ipc__client_attempt_failed(ipc_channel_t* channel, int status);
 /* The channel is open: tells the user, or closes where that was asked for. */
 void ipc__client_succeeded(ipc_channel_t* channel);
-/* No further attempts. */
-void ipc__client_failed(ipc_channel_t* channel, int status);
 /* Connecting may take no longer than this from now on. */
 void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms);
-/* The stream of a failed attempt is closed. */
-void ipc__client_stream_closed(ipc_channel_t* channel);
+/* Sets the time of the next attempt. */
+void ipc__client_wait_to_retry(ipc_channel_t* channel);
 void ipc__client_release(ipc_channel_t* channel);
 
 /* server.c */

@@ -7,17 +7,9 @@
 #define UNREAD_POLL_MS 2
 
 static void on_close_deadline(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+  ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
 
   ipc__channel_destroy(channel, UV_ETIMEDOUT);
-}
-
-static void on_unread_poll(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, retry));
-
-  ipc__hub_due(channel->hub, channel);
 }
 
 /* Queues the end of our direction. */
@@ -38,11 +30,7 @@ static int queue_end(ipc_channel_t* channel) {
 
 int ipc_channel_end(ipc_channel_t* channel) {
   if (channel == NULL) return UV_EINVAL;
-  if (channel->state == IPC__CLOSING || channel->state == IPC__DEAD ||
-      channel->state == IPC__DESTROYING || channel->error != 0 ||
-      channel->close_due || channel->fin_queued) {
-    return UV_EPIPE;
-  }
+  if (!ipc__channel_may_send(channel)) return UV_EPIPE;
   if (!ipc__channel_is_native(channel) && !IPC__HAS_HALF_CLOSE) {
     return UV_ENOTSUP;
   }
@@ -111,7 +99,7 @@ void ipc__channel_check_closed(ipc_channel_t* channel) {
   if (!channel->read_ended && channel->error == 0 &&
       ipc__stream_has_unread(&channel->stream)) {
     ipc__hub_set_deadline(channel->hub, &channel->retry, UNREAD_POLL_MS, 1,
-                          on_unread_poll);
+                          ipc__channel_on_retry);
     return;
   }
   if (channel->error == 0 && channel->read_ended && !channel->fin_acked &&

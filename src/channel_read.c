@@ -340,7 +340,7 @@ void ipc__channel_read_now(ipc_channel_t* channel) {
   ipc__hub_due(channel->hub, channel);
 }
 
-int ipc__channel_start_reading(ipc_channel_t* channel) {
+static int start_reading(ipc_channel_t* channel) {
   int err;
 
   err = uv_read_start((uv_stream_t*) &channel->stream.pipe, on_alloc, on_read);
@@ -360,7 +360,7 @@ void ipc__channel_update_reading(ipc_channel_t* channel) {
   int err = 0;
 
   if (wants_reading(channel)) {
-    if (!channel->is_reading) err = ipc__channel_start_reading(channel);
+    if (!channel->is_reading) err = start_reading(channel);
     if (err != 0) on_stream_end(channel, err);
   } else if (channel->is_reading) {
     uv_read_stop((uv_stream_t*) &channel->stream.pipe);
@@ -373,10 +373,7 @@ void ipc__channel_update_reading(ipc_channel_t* channel) {
  * within the read's own callback (libuv issue 4738). */
 static int set_paused(ipc_channel_t* channel, unsigned int paused) {
   if (channel == NULL) return UV_EINVAL;
-  if (channel->state == IPC__CLOSING || channel->state == IPC__DEAD ||
-      channel->state == IPC__DESTROYING) {
-    return UV_EPIPE;
-  }
+  if (channel->state >= IPC__CLOSING) return UV_EPIPE;
   channel->is_paused = paused & 1u;
   /* Elsewhere it can't wait: more may be on its way in this turn. */
   if (channel->hub->depth == 0) ipc__channel_update_reading(channel);

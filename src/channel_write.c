@@ -42,16 +42,17 @@ int ipc__channel_put_control(ipc_channel_t* channel,
 
 /* ---- From the user ------------------------------------------------------ */
 
+int ipc__channel_may_send(const ipc_channel_t* channel) {
+  return channel->state < IPC__CLOSING && channel->error == 0 &&
+         !channel->close_due && !channel->fin_queued;
+}
+
 static int check_send(ipc_channel_t* channel, const void* data, size_t size) {
   const ipc__settings_t* settings = &channel->hub->settings;
   size_t queued = ipc__queue_bytes(&channel->queue);
 
   if (data == NULL && size > 0) return UV_EINVAL;
-  if (channel->state == IPC__CLOSING || channel->state == IPC__DEAD ||
-      channel->state == IPC__DESTROYING || channel->error != 0 ||
-      channel->close_due || channel->fin_queued) {
-    return UV_EPIPE;
-  }
+  if (!ipc__channel_may_send(channel)) return UV_EPIPE;
   if (ipc__channel_is_native(channel)) {
     if (size > settings->max_message_bytes) return UV_EMSGSIZE;
     if (channel->peer_max_bytes != 0 && size > channel->peer_max_bytes) {
@@ -159,13 +160,6 @@ static void write_failed(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 }
 
-static void on_retry_write(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, retry));
-
-  ipc__hub_due(channel->hub, channel);
-}
-
 void ipc__channel_write(ipc_channel_t* channel) {
   uv_buf_t buffers[IPC__STREAM_WRITE_BUFFERS];
   unsigned int count;
@@ -185,7 +179,7 @@ void ipc__channel_write(ipc_channel_t* channel) {
       channel->write_busy = 1;
     } else if (result == UV_ENOBUFS || result == UV_ENOMEM) {
       ipc__hub_set_deadline(channel->hub, &channel->retry, NO_BUFFERS_RETRY_MS,
-                            1, on_retry_write);
+                            1, ipc__channel_on_retry);
       return;
     } else {
       write_failed(channel, (int) result);

@@ -11,8 +11,7 @@
 #define MAX_PATIENCE 8u
 
 static void on_connect_deadline(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+  ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
 
   ipc__client_failed(channel, UV_ETIMEDOUT);
 }
@@ -28,8 +27,7 @@ void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms) {
 }
 
 static void on_retry(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, retry));
+  ipc_channel_t* channel = ipc__channel_of_retry(deadline);
 
   channel->client->attempt_due = 1;
   ipc__hub_due(channel->hub, channel);
@@ -49,13 +47,9 @@ static int next_interval(ipc__client_t* client) {
   return interval < 1 ? 1 : (int) interval;
 }
 
-static void wait_to_retry(ipc_channel_t* channel) {
+void ipc__client_wait_to_retry(ipc_channel_t* channel) {
   ipc__hub_set_deadline(channel->hub, &channel->retry,
                         next_interval(channel->client), 1, on_retry);
-}
-
-void ipc__client_stream_closed(ipc_channel_t* channel) {
-  wait_to_retry(channel);
 }
 
 static int may_retry(const ipc__client_t* client, int status) {
@@ -80,7 +74,7 @@ void ipc__client_attempt_failed(ipc_channel_t* channel, int status) {
   }
   if (channel->stream_state == IPC__STREAM_NONE) {
     client->patience = 1;
-    wait_to_retry(channel);
+    ipc__client_wait_to_retry(channel);
     return;
   }
   /* Told so by the server itself; what was written goes with the next try. */

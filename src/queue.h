@@ -46,7 +46,8 @@ static inline size_t ipc__queue_bytes(const ipc__queue_t* queue) {
 }
 
 /* Appends head and body; the body is copied, or borrowed. All or nothing:
- * UV_ENOMEM. With `is_send`, a record for the user's send as well. */
+ * UV_ENOMEM. `record`: of the user's send, its `end` is filled in; NULL where
+ * the bytes are the library's own. */
 int ipc__queue_put(ipc__hub_t* hub,
                    ipc__queue_t* queue,
                    const uint8_t* head,

@@ -82,8 +82,7 @@ void ipc__server_forget(ipc_channel_t* channel) {
 /* ---- Greeting ----------------------------------------------------------- */
 
 static void on_handshake_deadline(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel =
-      (ipc_channel_t*) ((char*) deadline - offsetof(ipc_channel_t, deadline));
+  ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
 
   if (channel->state == IPC__GREETING) {
     ipc__server_handshake_failed(channel);
