@@ -3,8 +3,11 @@
 #include <ipc_channel.h>
 #include <stdio.h>
 
-static void on_sent(ipc_channel_t* channel, void* arg, int status) {
-  (void) arg, (void) status;
+static void on_sent(ipc_channel_t* channel,
+                    void* arg,
+                    int status,
+                    size_t sent) {
+  (void) arg, (void) status, (void) sent;
   ipc_channel_resume(channel);
 }
 

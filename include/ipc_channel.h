@@ -7,15 +7,17 @@
  *
  * Five rules
  *  1. The loop and its thread are yours; everything happens on it. No function
- *     here may be called from another thread.
+ *     here may be called from another thread, but for those of ipc_poster_t.
  *  2. Options are copied by the call that uses them.
  *  3. Bytes that you send stay yours and untouched until the send's callback
- *     (ipc_channel_send_copy takes a copy instead).
- *  4. Bytes handed to you live until your callback returns.
+ *     (every send but ipc_channel_send takes a copy instead).
+ *  4. Bytes handed to you live until your callback returns; those of a _try or
+ *     _wait function until the next receive on that channel.
  *  5. Whoever is handed a channel closes it. A dead channel stays valid and
  *     answers its error until ipc_channel_close, the only destructor; pending
- *     operations end with UV_ECANCELED, then one last on_close. A server
- *     without an on_connection callback owns and closes its channels itself.
+ *     operations end with UV_ECANCELED, then one last on_close. A server with
+ *     neither on_connection nor ipc_server_accept owns its channels and closes
+ *     them itself.
  *
  * Conventions
  *  - An int result is 0 or a negative UV_E* code. A call that takes a callback
@@ -68,6 +70,10 @@ IPC_CHANNEL_EXTERN unsigned int ipc_version(void);
 
 typedef struct ipc_server_s ipc_server_t;
 typedef struct ipc_channel_s ipc_channel_t;
+
+/* Names one pending operation of a channel or server, for its cancel function;
+ * never used twice there, never 0. */
+typedef uint64_t ipc_op_t;
 
 /* ---- Names -------------------------------------------------------------- */
 
@@ -184,7 +190,11 @@ typedef void (*ipc_server_close_cb)(ipc_server_t* server);
 typedef void (*ipc_connect_cb)(ipc_channel_t* channel, int status);
 
 /* Native framing: one whole message, which may be empty. Raw framing: the next
- * bytes, at least one. `data` lives until the callback returns. */
+ * bytes, at least one. `data` lives until the callback returns. A message that
+ * an ipc_channel_recv is waiting for goes there instead. Without this callback
+ * messages wait for a receive: as many as the system and one read buffer hold,
+ * then the peer's queue fills. (In a channel that its server owns nobody can
+ * receive: there they are dropped, and not acknowledged.) */
 typedef void (*ipc_message_cb)(ipc_channel_t* channel,
                                const void* data,
                                size_t size);
@@ -201,7 +211,9 @@ typedef void (*ipc_drain_cb)(ipc_channel_t* channel);
  *      channel can't tell that from an end and says 0);
  *  UV_EPROTO  what came is not a frame; UV_EMSGSIZE  a frame is larger than
  *      max_message_bytes; UV_ENOMEM  no memory for it;
- *  UV_ETIMEDOUT  nothing came and nothing was sent for the idle timeout.
+ *  UV_ETIMEDOUT  no message came or was sent for the idle timeout, or the peer
+ *      was not heard for the heartbeat interval;
+ *  UV_ENOBUFS  the queue was full, and the slow-reader policy is to disconnect.
  * After an error the channel is dead: sends answer UV_EPIPE. Not called after
  * ipc_channel_close or ipc_channel_disconnect. A client without an on_connect
  * callback is told here, once, that the connection was not made. */
@@ -226,10 +238,89 @@ typedef struct ipc_close_result_s {
 typedef void (*ipc_close_cb)(ipc_channel_t* channel,
                              const ipc_close_result_t* result);
 
-/* The bytes have been handed to the system (0), or never will be as a whole:
- * UV_ECANCELED after close or disconnect, UV_EPIPE and other errors when the
- * connection broke. `data` is yours again. */
-typedef void (*ipc_send_cb)(ipc_channel_t* channel, void* arg, int status);
+/* A send is over; `data` is yours again. `sent` of its bytes were handed to the
+ * system: all of them with status 0. Else
+ *  UV_ETIMEDOUT  its deadline has passed. sent == 0: it was withdrawn, the peer
+ *      gets none of it. sent > 0: it had begun to leave and is still completed;
+ *  UV_ECANCELED  by ipc_channel_cancel, and withdrawn; or by close, disconnect;
+ *  UV_ENOBUFS  dropped for a later one (IPC_CHANNEL_SLOW_DROP_OLDEST);
+ *  UV_EPIPE and other errors  the connection broke. */
+typedef void (*ipc_send_cb)(ipc_channel_t* channel,
+                            void* arg,
+                            int status,
+                            size_t sent);
+
+/* The end of ipc_channel_recv: status 0 and one message (raw: some bytes),
+ * which lives until the callback returns; or no data and UV_ETIMEDOUT  nothing
+ * came in time; what comes later is for the next receive; UV_EOF  the peer has
+ * ended its side, and everything was received; UV_ECANCELED  by
+ * ipc_channel_cancel, close or disconnect; else the channel is dead, and this
+ * is why, as for on_end. */
+typedef void (*ipc_recv_cb)(ipc_channel_t* channel,
+                            void* arg,
+                            int status,
+                            const void* data,
+                            size_t size);
+
+/* The end of ipc_channel_ready: status 0 and which of the events that were
+ * asked for hold; or 0 events and UV_ETIMEDOUT, UV_ECANCELED. */
+typedef void (*ipc_ready_cb)(ipc_channel_t* channel,
+                             void* arg,
+                             int status,
+                             int events);
+
+/* The end of ipc_server_accept: status 0 and a channel, which is yours to
+ * close; or NULL and UV_ETIMEDOUT, or UV_ECANCELED by ipc_server_cancel or
+ * close. */
+typedef void (*ipc_accept_cb)(ipc_server_t* server,
+                              void* arg,
+                              int status,
+                              ipc_channel_t* channel);
+
+/* Names a request of the peer until it is replied to. */
+typedef uint64_t ipc_request_t;
+
+/* The peer calls (ipc_channel_call): answer with ipc_channel_reply, now or
+ * later. `data` lives until the callback returns. Without this callback the
+ * caller is told UV_ENOSYS. */
+typedef void (*ipc_request_cb)(ipc_channel_t* channel,
+                               ipc_request_t request,
+                               const void* data,
+                               size_t size);
+
+/* The end of ipc_channel_call: status 0 and the reply, which lives until the
+ * callback returns; or no data and
+ *  UV_ETIMEDOUT  no reply came in time; one that comes later is discarded;
+ *  UV_ECANCELED  by ipc_channel_cancel, close or disconnect;
+ *  UV_ENOSYS  the peer has no on_request;
+ *  UV_EOF  the peer has ended its side without a reply;
+ *  else the connection broke, and this is why, as for on_end. */
+typedef void (*ipc_reply_cb)(ipc_channel_t* channel,
+                             void* arg,
+                             int status,
+                             const void* data,
+                             size_t size);
+
+typedef enum ipc_channel_state_e {
+  IPC_CHANNEL_CONNECTING, /* client: the first connection is being made */
+  IPC_CHANNEL_CONNECTED,
+  IPC_CHANNEL_RECONNECTING, /* client: the connection is lost, another is made
+                             */
+  IPC_CHANNEL_DEAD,         /* lost or refused for good; waits for your close */
+  IPC_CHANNEL_CLOSING
+} ipc_channel_state_t;
+
+/* The channel has entered `state`, because of `status`: why the connection was
+ * lost (0: the peer ended it), why none was made, 0 otherwise. Once for each
+ * change, before on_connect and on_end; the last is IPC_CHANNEL_CLOSING, then
+ * comes on_close. */
+typedef void (*ipc_state_cb)(ipc_channel_t* channel,
+                             ipc_channel_state_t state,
+                             int status);
+
+/* Somebody has called ipc_poster_wake, once or several times. On the loop's
+ * thread. */
+typedef void (*ipc_wake_cb)(ipc_channel_t* channel, void* arg);
 
 /* ---- Options ------------------------------------------------------------ */
 
@@ -268,6 +359,26 @@ typedef enum ipc_impersonation_e {
   IPC_CHANNEL_IMPERSONATION_DELEGATION
 } ipc_impersonation_t;
 
+/* Which way messages go, seen from the side that sets it. */
+typedef enum ipc_access_e {
+  IPC_CHANNEL_ACCESS_DUPLEX,
+  IPC_CHANNEL_ACCESS_INBOUND, /* this side receives only; sends are UV_EACCES */
+  IPC_CHANNEL_ACCESS_OUTBOUND /* this side sends only; receives are UV_EACCES */
+} ipc_access_t;
+
+/* What a send does when the queue is full, since the peer reads too slowly. */
+typedef enum ipc_slow_reader_e {
+  /* It answers UV_EAGAIN, and on_drain tells when to go on; the default. */
+  IPC_CHANNEL_SLOW_BLOCK,
+  /* The oldest messages that have not begun to leave make room: their sends end
+   * with UV_ENOBUFS. Requests and replies are not dropped. */
+  IPC_CHANNEL_SLOW_DROP_OLDEST,
+  /* It answers UV_ENOBUFS, and stats count it. */
+  IPC_CHANNEL_SLOW_DROP_NEWEST,
+  /* It answers UV_ENOBUFS and the channel is dead, on_end(UV_ENOBUFS). */
+  IPC_CHANNEL_SLOW_DISCONNECT
+} ipc_slow_reader_t;
+
 /* Where memory comes from. All three are required; `release` and `resize`
  * accept NULL. Called on the loop's thread only. What libuv allocates for
  * itself doesn't come from here. */
@@ -294,6 +405,20 @@ IPC_CHANNEL_EXTERN const char* ipc_server_options_error(
  * waits, unanswered, in the system's queue. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_instances(
     ipc_server_options_t* options, unsigned int count);
+/* How many clients may wait for an instance, or for an ipc_server_accept,
+ * before the next is told that the server is busy: 0 to 1,000,000. They are
+ * connected as far as the system goes, but not greeted: on_connect comes when
+ * one's turn has come, under the client's own connect timeout, and in the order
+ * in which they came. Those that leave give up their place. (Raw clients beyond
+ * the limit wait in the system's queue.) Default 0; for a server
+ * that was asked by ipc_server_accept 128, as many as a backlog. The same on
+ * every system. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_waiting_instances(
+    ipc_server_options_t* options, unsigned int count);
+/* How many bytes all channels of this server may hold unsent before a send
+ * finds its queue full, 1 or more; default no limit, which is SIZE_MAX. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_max_total_queue_bytes(
+    ipc_server_options_t* options, size_t bytes);
 /* How many clients may connect between two turns of the loop before the next
  * finds the server busy, 1 to 128. POSIX: the backlog, default 128. Windows:
  * pipe instances kept waiting, default 4, as in libuv. */
@@ -354,12 +479,37 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_max_message_bytes(
  * or more; default 1 MiB. An empty queue takes a message of any size. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_queue_bytes(
     ipc_server_options_t* options, size_t bytes);
+/* How many messages a channel may hold unsent, 1 or more; default no limit
+ * (UINT32_MAX). */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_max_queue_messages(
+    ipc_server_options_t* options, uint32_t count);
+/* What a full queue does to a send; default IPC_CHANNEL_SLOW_BLOCK. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_slow_reader(
+    ipc_server_options_t* options, ipc_slow_reader_t policy);
+/* Which way messages go; default IPC_CHANNEL_ACCESS_DUPLEX. A client must not
+ * ask for more than the server gives: to one that is INBOUND it connects
+ * OUTBOUND; anything else ends with UV_EACCES. Raw framing: on Windows the pipe
+ * itself is one-way and the system says no; a POSIX socket can't say no: a
+ * duplex client hears nothing from an INBOUND server, and what it sends to an
+ * OUTBOUND one is dropped. An OUTBOUND raw channel on Windows has no on_end: a
+ * send tells that its peer has gone, with UV_EPIPE. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_access(
+    ipc_server_options_t* options, ipc_access_t access);
+/* Notice a wedged peer: when nothing at all has come from it for so long, the
+ * channel ends with UV_ETIMEDOUT. 10 ms or more; default IPC_CHANNEL_INFINITE,
+ * off. Each side sets its own; the peer's library, told so in the hello, sends
+ * 16 bytes whenever it has been silent for a third of it, also while its
+ * application has paused or doesn't receive, but not while its loop is blocked.
+ * A side that has paused, or lets a message wait, can't hear and doesn't judge.
+ * UV_EINVAL with the raw framing. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_heartbeat(
+    ipc_server_options_t* options, int interval_ms);
 /* How long a close waits for the peer, 0 or more; default 5000 ms. 0: not at
  * all. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_close_timeout(
     ipc_server_options_t* options, int timeout_ms);
-/* End a channel with UV_ETIMEDOUT when no byte was received or sent for so
- * long, 1 ms or more; default IPC_CHANNEL_INFINITE. */
+/* End a channel with UV_ETIMEDOUT when nothing was received or sent for so
+ * long, heartbeats aside, 1 ms or more; default IPC_CHANNEL_INFINITE. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_idle_timeout(
     ipc_server_options_t* options, int timeout_ms);
 /* The struct is copied, its `arg` is not. */
@@ -367,6 +517,10 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_allocator(
     ipc_server_options_t* options, const ipc_allocator_t* allocator);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_message(
     ipc_server_options_t* options, ipc_message_cb cb);
+IPC_CHANNEL_EXTERN int ipc_server_options_on_request(
+    ipc_server_options_t* options, ipc_request_cb cb);
+IPC_CHANNEL_EXTERN int ipc_server_options_on_state(
+    ipc_server_options_t* options, ipc_state_cb cb);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_drain(
     ipc_server_options_t* options, ipc_drain_cb cb);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_end(ipc_server_options_t* options,
@@ -389,8 +543,16 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_connect_timeout(
 /* Wait for a server that isn't there yet, or is gone; default 0, no. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_server(
     ipc_client_options_t* options, int wait);
-/* Wait for a server that is there but takes nobody just now: all instances
- * taken, or its backlog full; default 1, yes. */
+/* Wait for a server that is there but answers that all its instances are taken;
+ * default 1, yes. */
+IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_instance(
+    ipc_client_options_t* options, int wait);
+/* Wait for a server that is there but too busy to take clients from the system:
+ * its backlog is full (Linux; macOS doesn't tell this from an absent server),
+ * or no pipe instance is free just now (Windows); default 1, yes. */
+IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_backlog(
+    ipc_client_options_t* options, int wait);
+/* Both. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_when_busy(
     ipc_client_options_t* options, int wait);
 /* While waiting, try every so often, 1 to 60,000 ms, give or take a quarter at
@@ -412,6 +574,22 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_impersonation(
     ipc_client_options_t* options, ipc_impersonation_t level);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_connect(
     ipc_client_options_t* options, ipc_connect_cb cb);
+/* When the connection is lost, or the server ends it, make another: after
+ * `first_ms`, then after twice as long each time up to `max_ms`, give or take a
+ * quarter at random; 1 ms to a day each, first_ms <= max_ms. Default: off. It
+ * goes on until there is a server again, and each attempt has the connect
+ * timeout; only UV_EACCES, UV_EPROTO, UV_EPROTONOSUPPORT, UV_EMSGSIZE and
+ * UV_ENOTSOCK are final: then on_end tells so. The first connection is made as
+ * without this.
+ *
+ * on_state tells of each loss and return; on_connect and on_end aren't called
+ * in between. Sends go on: what had not begun to leave goes out on the next
+ * connection. A message of which only a part had left ends with the error that
+ * broke the connection; calls that wait for a reply do, too. What was handed to
+ * the system and never confirmed is `unconfirmed` at the close. A receive that
+ * is pending stays so. */
+IPC_CHANNEL_EXTERN int ipc_client_options_set_reconnect(
+    ipc_client_options_t* options, int first_ms, int max_ms);
 
 /* Client: its channel. As for the server. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_framing(
@@ -423,6 +601,14 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_max_message_bytes(
     ipc_client_options_t* options, size_t bytes);
 IPC_CHANNEL_EXTERN int ipc_client_options_set_max_queue_bytes(
     ipc_client_options_t* options, size_t bytes);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_max_queue_messages(
+    ipc_client_options_t* options, uint32_t count);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_slow_reader(
+    ipc_client_options_t* options, ipc_slow_reader_t policy);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_access(
+    ipc_client_options_t* options, ipc_access_t access);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_heartbeat(
+    ipc_client_options_t* options, int interval_ms);
 IPC_CHANNEL_EXTERN int ipc_client_options_set_close_timeout(
     ipc_client_options_t* options, int timeout_ms);
 IPC_CHANNEL_EXTERN int ipc_client_options_set_idle_timeout(
@@ -431,6 +617,10 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_allocator(
     ipc_client_options_t* options, const ipc_allocator_t* allocator);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_message(
     ipc_client_options_t* options, ipc_message_cb cb);
+IPC_CHANNEL_EXTERN int ipc_client_options_on_request(
+    ipc_client_options_t* options, ipc_request_cb cb);
+IPC_CHANNEL_EXTERN int ipc_client_options_on_state(
+    ipc_client_options_t* options, ipc_state_cb cb);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_drain(
     ipc_client_options_t* options, ipc_drain_cb cb);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_end(ipc_client_options_t* options,
@@ -440,8 +630,10 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_close(
 
 /* ---- Server ------------------------------------------------------------- */
 
-/* Takes the name and listens. `data` is what ipc_server_data and, until it is
- * set anew, ipc_channel_data of the accepted channels return.
+/* Takes the name and listens. With `loop` NULL the server and its channels
+ * share a private loop, for the *_wait functions. `data` is what
+ * ipc_server_data and, until it is set anew, ipc_channel_data of the accepted
+ * channels return.
  *
  * POSIX: NAME.lock beside the socket decides who owns the name. A socket that a
  * dead server left is replaced; nothing else at the path is ever touched. Where
@@ -461,11 +653,24 @@ IPC_CHANNEL_EXTERN int ipc_server_listen(uv_loop_t* loop,
 
 IPC_CHANNEL_EXTERN void* ipc_server_data(const ipc_server_t* server);
 
+typedef enum ipc_transport_e {
+  IPC_CHANNEL_TRANSPORT_UNIX_SOCKET,
+  IPC_CHANNEL_TRANSPORT_NAMED_PIPE
+} ipc_transport_t;
+
+/* The values in force, which may differ from those asked for. */
 typedef struct ipc_server_info_s {
   const char* os_name; /* lives as long as the server */
+  ipc_transport_t transport;
   ipc_framing_t framing;
+  ipc_access_t access;
   unsigned int max_instances; /* 0: no limit */
   unsigned int pending_instances;
+  unsigned int waiting_instances;
+  /* The system's buffers of the channels to come; 0 where it won't say before
+   * there is one. */
+  size_t in_buffer_bytes;
+  size_t out_buffer_bytes;
   uint64_t reserved[8]; /* zero */
 } ipc_server_info_t;
 
@@ -480,11 +685,33 @@ typedef struct ipc_server_stats_s {
   uint64_t
       handshake_errors;   /* left, timed out or talked rubbish in the hello */
   uint64_t accept_errors; /* times that the system would not accept */
-  uint64_t reserved[8];   /* zero */
+  uint64_t waiting;       /* clients that wait for an instance now */
+  uint64_t bytes_queued;  /* unsent, of all channels */
+  uint64_t reserved[6];   /* zero */
 } ipc_server_stats_t;
 
 IPC_CHANNEL_EXTERN int ipc_server_stats(const ipc_server_t* server,
                                         ipc_server_stats_t* stats);
+
+/* Takes the next client, pull style: `cb` gets its channel. From the first call
+ * on the server hands out clients this way, to the oldest accept first, and
+ * between two calls they wait (see set_waiting_instances). Call it before the
+ * loop runs: a client that comes before the first call is the server's own.
+ * timeout_ms: 0 takes a client who is there already, else UV_ETIMEDOUT; or
+ * IPC_CHANNEL_INFINITE. No client is lost by a timeout or a cancel.
+ * To serve one client at a time, accept again when its channel is closed.
+ * UV_EINVAL: `cb` is NULL, the timeout is none, or the server has an
+ * on_connection; UV_EPIPE: closed; UV_ENOMEM. */
+IPC_CHANNEL_EXTERN int ipc_server_accept(ipc_server_t* server,
+                                         int timeout_ms,
+                                         ipc_accept_cb cb,
+                                         void* arg);
+
+/* The accept that was begun last; 0: none yet. */
+IPC_CHANNEL_EXTERN ipc_op_t ipc_server_last_op(const ipc_server_t* server);
+
+/* As ipc_channel_cancel, for an accept. */
+IPC_CHANNEL_EXTERN int ipc_server_cancel(ipc_server_t* server, ipc_op_t op);
 
 /* Stops listening, gives the name back and, when all is done, calls `cb` (which
  * may be NULL). Channels that the server owns are closed gracefully first;
@@ -496,7 +723,8 @@ IPC_CHANNEL_EXTERN int ipc_server_close(ipc_server_t* server,
 
 /* ---- Client ------------------------------------------------------------- */
 
-/* Begins to connect and hands out the channel at once; on_connect tells how it
+/* Begins to connect and hands out the channel at once; with `loop` NULL it has
+ * a private loop, for the *_wait functions. on_connect tells how it
  * went. Messages sent before that are kept and go with the first write. Whether
  * it connects or not, the channel is yours to close.
  * UV_EINVAL  a bad option, see ipc_client_options_error; UV_ENAMETOOLONG;
@@ -523,10 +751,15 @@ IPC_CHANNEL_EXTERN uv_loop_t* ipc_channel_loop(const ipc_channel_t* channel);
  * `data` is borrowed until `cb`, which may be NULL only where data outlives the
  * channel. ipc_channel_send_copy copies, and `cb` may always be NULL.
  *
- * UV_EAGAIN  the queue is at max_queue_bytes: on_drain tells when to go on;
- * UV_EMSGSIZE  more than max_message_bytes here or at the peer; UV_EINVAL
- * data is NULL with a size, or no bytes for a raw channel; UV_EPIPE  the
- * channel is dead, ended or closing; UV_ENOMEM. Nothing is sent then. */
+ * UV_EAGAIN  the queue is full (set_max_queue_bytes, _max_queue_messages,
+ *     _max_total_queue_bytes): on_drain, or ipc_channel_ready, tells when to go
+ *     on. UV_ENOBUFS where the slow-reader policy says so;
+ * UV_EMSGSIZE  more than max_message_bytes here or at the peer, or than
+ *     2,147,483,647 raw bytes;
+ * UV_EINVAL  data is NULL with a size, or no bytes for a raw channel;
+ * UV_EACCES  an inbound channel;
+ * UV_EPIPE  the channel is dead, ended or closing;
+ * UV_ENOMEM. Nothing is sent then. */
 IPC_CHANNEL_EXTERN int ipc_channel_send(ipc_channel_t* channel,
                                         const void* data,
                                         size_t size,
@@ -537,6 +770,123 @@ IPC_CHANNEL_EXTERN int ipc_channel_send_copy(ipc_channel_t* channel,
                                              size_t size,
                                              ipc_send_cb cb,
                                              void* arg);
+
+/* The same with a deadline: a copy is sent, and when it has not left by then,
+ * its callback says UV_ETIMEDOUT and with which consequence. timeout_ms: 0
+ * gives it this turn of the loop; or IPC_CHANNEL_INFINITE. `cb` may be NULL. A
+ * full queue is UV_EAGAIN here too. UV_EINVAL also: not a timeout. */
+IPC_CHANNEL_EXTERN int ipc_channel_send_timeout(ipc_channel_t* channel,
+                                                const void* data,
+                                                size_t size,
+                                                int timeout_ms,
+                                                ipc_send_cb cb,
+                                                void* arg);
+
+/* The same out of several pieces: one message, `count` of them put together
+ * (count may be 0 for an empty message). */
+IPC_CHANNEL_EXTERN int ipc_channel_send_vector(ipc_channel_t* channel,
+                                               const uv_buf_t* pieces,
+                                               unsigned int count,
+                                               int timeout_ms,
+                                               ipc_send_cb cb,
+                                               void* arg);
+
+/* Sends a copy of what there is room for in the queue, without a callback.
+ * Native: the whole message or UV_EAGAIN. Raw: `*sent` bytes, perhaps not all,
+ * or UV_EAGAIN. `sent` may be NULL with the native framing. Otherwise the
+ * errors of ipc_channel_send. */
+IPC_CHANNEL_EXTERN int ipc_channel_try_send(ipc_channel_t* channel,
+                                            const void* data,
+                                            size_t size,
+                                            size_t* sent);
+IPC_CHANNEL_EXTERN int ipc_channel_try_send_vector(ipc_channel_t* channel,
+                                                   const uv_buf_t* pieces,
+                                                   unsigned int count,
+                                                   size_t* sent);
+
+/* Receives one message (raw: some bytes), pull style: `cb` gets what comes
+ * next, before on_message would. Several may be pending: the oldest is served
+ * first. It also takes what a paused channel holds. timeout_ms: 0 takes what
+ * has reached this process already, else UV_ETIMEDOUT; or IPC_CHANNEL_INFINITE.
+ * A deadline doesn't beat data: what lies in the system by then is still read.
+ * UV_EINVAL: no channel or callback, or not a timeout; UV_EACCES: an outbound
+ * channel; UV_EOF: the peer has ended its side and all was received; UV_EPIPE:
+ * closing, or dead with nothing left; UV_ENOMEM. */
+IPC_CHANNEL_EXTERN int ipc_channel_recv(ipc_channel_t* channel,
+                                        int timeout_ms,
+                                        ipc_recv_cb cb,
+                                        void* arg);
+
+/* Receives one message (raw: what there is) that lies ready in the library,
+ * without waiting. `*data` lives until the next receive on this channel, or its
+ * close. UV_EAGAIN: nothing is ready, ipc_channel_ready tells when; also before
+ * the loop has run. Otherwise the errors of ipc_channel_recv. */
+IPC_CHANNEL_EXTERN int ipc_channel_try_recv(ipc_channel_t* channel,
+                                            const void** data,
+                                            size_t* size);
+
+/* The same, copied into `count` pieces one after the other; `*size` bytes. Raw:
+ * what doesn't fit stays for the next. Native: UV_ENOBUFS where the message
+ * doesn't fit, `*size` says what it needs, and it stays. */
+IPC_CHANNEL_EXTERN int ipc_channel_try_recv_vector(ipc_channel_t* channel,
+                                                   const uv_buf_t* pieces,
+                                                   unsigned int count,
+                                                   size_t* size);
+
+/* An ipc_channel_try_recv would not say UV_EAGAIN: a message, the end, or an
+ * error. */
+#define IPC_CHANNEL_READABLE 1
+/* An ipc_channel_try_send would not say UV_EAGAIN: the queue is less than half
+ * full, or there is an error. */
+#define IPC_CHANNEL_WRITABLE 2
+
+/* Waits for one of `events`, once; several waits may be pending. Level
+ * triggered: what holds already is told in the same or next turn of the loop.
+ * By the time `cb` runs somebody else may have taken the message. timeout_ms as
+ * for ipc_channel_recv. UV_EINVAL: no channel or callback, other events or
+ * none, not a timeout; UV_EPIPE: closing; UV_ENOMEM. */
+IPC_CHANNEL_EXTERN int ipc_channel_ready(ipc_channel_t* channel,
+                                         int events,
+                                         int timeout_ms,
+                                         ipc_ready_cb cb,
+                                         void* arg);
+
+/* Calls the peer: sends a request, native framing only, and hands the reply to
+ * `cb`. Any number may be pending, both sides may call, replies may come in any
+ * order; they and messages are delivered in the order in which they were sent,
+ * so a reply waits behind a message that nobody receives. The deadline is for
+ * all of it; timeout_ms: 1 or more, or IPC_CHANNEL_INFINITE. A copy is sent; a
+ * request whose call ends before it has begun to leave is withdrawn.
+ * Errors as ipc_channel_send; UV_EINVAL also: no callback, not a timeout, or a
+ * raw channel; UV_EACCES: a channel that isn't duplex; UV_EPROTONOSUPPORT: the
+ * peer's library has no calls. */
+IPC_CHANNEL_EXTERN int ipc_channel_call(ipc_channel_t* channel,
+                                        const void* data,
+                                        size_t size,
+                                        int timeout_ms,
+                                        ipc_reply_cb cb,
+                                        void* arg);
+
+/* Replies to a request, from on_request or later; a copy is sent. The queue's
+ * limits don't hold for it. UV_ENOENT: not a request of this channel's
+ * connection, so that nobody waits for it. A second reply to the same request
+ * is discarded by the caller. Otherwise the errors of ipc_channel_send. */
+IPC_CHANNEL_EXTERN int ipc_channel_reply(ipc_channel_t* channel,
+                                         ipc_request_t request,
+                                         const void* data,
+                                         size_t size);
+
+/* The send, receive, ready or call that was begun last; 0: none yet. */
+IPC_CHANNEL_EXTERN ipc_op_t ipc_channel_last_op(const ipc_channel_t* channel);
+
+/* Cancels one pending operation: its callback comes with UV_ECANCELED in this
+ * or the next turn of the loop, never inside this call, and nothing is lost: a
+ * message is left for the next receive, a send is withdrawn whole. Also while
+ * connecting and closing. (Connecting itself is cancelled by
+ * ipc_channel_disconnect, or close.)
+ * UV_EBUSY: a send that has begun to leave, which goes on; UV_ENOENT: not
+ * pending: over, cancelled before, or never there. */
+IPC_CHANNEL_EXTERN int ipc_channel_cancel(ipc_channel_t* channel, ipc_op_t op);
 
 /* Writes now what has been sent so far, as far as the system takes it: for a
  * sender that is about to compute. The error of a dead channel. */
@@ -570,7 +920,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_disconnect(ipc_channel_t* channel);
 
 typedef struct ipc_channel_info_s {
   const char* os_name; /* lives as long as the channel */
+  ipc_transport_t transport;
   ipc_framing_t framing;
+  ipc_access_t access;
+  ipc_channel_state_t state;
   int is_server;    /* accepted by a server, not connected by a client */
   int is_connected; /* past the hello, and not dead or closing */
   /* Client: how the last attempt to connect went: UV_ENOENT, UV_EBUSY, ..., or
@@ -602,11 +955,144 @@ typedef struct ipc_channel_stats_s {
   uint64_t bytes_queued;
   uint64_t bytes_cut; /* received of a message that never came whole */
   uint64_t connect_attempts;
-  uint64_t reserved[8]; /* zero */
+  uint64_t reconnects;       /* connections made after the first */
+  uint64_t messages_dropped; /* by the slow-reader policy */
+  uint64_t late_replies;     /* discarded */
+  uint64_t calls_pending;
+  uint64_t reserved[6]; /* zero */
 } ipc_channel_stats_t;
 
 IPC_CHANNEL_EXTERN int ipc_channel_stats(const ipc_channel_t* channel,
                                          ipc_channel_stats_t* stats);
+
+/* ---- Blocking ----------------------------------------------------------- */
+
+/* The same operations for a program without a loop. They run the private loop
+ * of the channel or server until they are done; callbacks that the options name
+ * run inside them, and nothing moves between them: no heartbeat, no reply, and
+ * what ipc_channel_send queued waits. The channels of one server share its
+ * loop, and one thread at a time may use a loop. Timeouts as for the functions
+ * of the same name without _wait. All answer UV_EALREADY inside a callback of
+ * that loop, and UV_EINVAL for a channel or server with a loop of the caller's.
+ */
+
+/* Returns when connected, or with the error of on_connect, and then *channel is
+ * NULL and nothing is left to close. The deadline is the connect timeout. */
+IPC_CHANNEL_EXTERN int ipc_client_connect_wait(
+    const ipc_client_options_t* options, void* data, ipc_channel_t** channel);
+
+IPC_CHANNEL_EXTERN int ipc_server_accept_wait(ipc_server_t* server,
+                                              int timeout_ms,
+                                              ipc_channel_t** channel);
+
+/* Returns when all is handed to the system. Waits for room in the queue too.
+ * `*sent`, which may be NULL, is as in ipc_send_cb: after UV_ETIMEDOUT 0 says
+ * that the message was withdrawn, more that it will still be completed, by any
+ * later _wait. */
+IPC_CHANNEL_EXTERN int ipc_channel_send_wait(ipc_channel_t* channel,
+                                             const void* data,
+                                             size_t size,
+                                             int timeout_ms,
+                                             size_t* sent);
+
+/* `*data` lives until the next receive on this channel, or its close. */
+IPC_CHANNEL_EXTERN int ipc_channel_recv_wait(ipc_channel_t* channel,
+                                             int timeout_ms,
+                                             const void** data,
+                                             size_t* size);
+
+/* `*reply` lives until the next receive or call on this channel, or its close.
+ */
+IPC_CHANNEL_EXTERN int ipc_channel_call_wait(ipc_channel_t* channel,
+                                             const void* data,
+                                             size_t size,
+                                             int timeout_ms,
+                                             const void** reply,
+                                             size_t* reply_size);
+
+/* ipc_channel_close, or one that was begun before, to its end; returns the
+ * status of the result, which may be NULL. The channel is gone then, whatever
+ * the status, unless that is UV_EALREADY or UV_EINVAL. */
+IPC_CHANNEL_EXTERN int ipc_channel_close_wait(ipc_channel_t* channel,
+                                              ipc_close_result_t* result);
+
+/* ipc_server_close to its end. Channels that it handed out live on; the loop
+ * goes with the last of them. */
+IPC_CHANNEL_EXTERN int ipc_server_close_wait(ipc_server_t* server);
+
+/* ---- Other threads ------------------------------------------------------ */
+
+/* Sends to a channel from any thread. A poster has a bounded queue of its own;
+ * what was posted joins the channel's queue on the loop's thread, in the order
+ * of the posts, in any case in the order of each thread's. A poster outlives
+ * its channel, and then answers UV_EPIPE. It doesn't keep the loop alive. */
+typedef struct ipc_poster_s ipc_poster_t;
+
+/* On the loop's thread. `max_bytes`, 1 KiB to 1 GiB: the queue's memory, of
+ * which each post uses its size and at most 16 bytes; taken at once from the
+ * channel's allocator, and given back when the channel closes. `on_wake` may be
+ * NULL. With one reference, for the caller to release. UV_EINVAL; UV_EPIPE: the
+ * channel is dead or closing; UV_ENOMEM. */
+IPC_CHANNEL_EXTERN int ipc_poster_create(ipc_channel_t* channel,
+                                         size_t max_bytes,
+                                         ipc_wake_cb on_wake,
+                                         void* arg,
+                                         ipc_poster_t** poster);
+
+/* One reference more, one less. From any thread. */
+IPC_CHANNEL_EXTERN void ipc_poster_retain(ipc_poster_t* poster);
+IPC_CHANNEL_EXTERN void ipc_poster_release(ipc_poster_t* poster);
+
+/* Posts a copy of one message. From any thread, also at the moment of the
+ * channel's close: what is accepted is sent, or counted in ipc_close_result_t
+ * as unsent or unconfirmed. While the channel's queue is full, posts wait in
+ * the poster; the slow-reader policy is not applied to them.
+ * UV_EAGAIN: the poster is full; UV_EPIPE: the channel is closing or dead;
+ * UV_EMSGSIZE: more than max_message_bytes, or than the queue could ever hold;
+ * UV_EINVAL: data is NULL with a size, or no bytes for a raw channel. (A
+ * message that is too large for the peer alone is counted unsent.) */
+IPC_CHANNEL_EXTERN int ipc_poster_send(ipc_poster_t* poster,
+                                       const void* data,
+                                       size_t size);
+
+/* Has on_wake called soon, once for any number of wakes until then. Takes no
+ * lock and changes no errno: a signal handler may call it, and any thread.
+ * After the channel's close it does nothing. */
+IPC_CHANNEL_EXTERN void ipc_poster_wake(ipc_poster_t* poster);
+
+/* ---- Foreign wait loops ------------------------------------------------- */
+
+/* Drives a loop from a program that has a wait loop of its own. Wait for the
+ * pump's handle, at most ipc_pump_timeout milliseconds, then call ipc_pump_run:
+ *
+ *   POSIX    an fd for poll, select or epoll, to be waited for as readable: the
+ *            loop's own backend, so it costs nothing;
+ *   Windows  a manual-reset event for WaitForMultipleObjects. libuv has no such
+ *            handle there, so a helper thread waits on the loop's completion
+ *            port and sets the event: two thread switches for each wake-up, and
+ *            one thread for each pump.
+ *
+ * All on the loop's thread. */
+typedef struct ipc_pump_s ipc_pump_t;
+
+/* The loop must outlive the pump. UV_EINVAL, UV_ENOMEM, or what the system
+ * says. */
+IPC_CHANNEL_EXTERN int ipc_pump_create(uv_loop_t* loop, ipc_pump_t** pump);
+
+IPC_CHANNEL_EXTERN uv_os_fd_t ipc_pump_handle(const ipc_pump_t* pump);
+
+/* How long the program may wait for the handle: milliseconds, 0: call
+ * ipc_pump_run now; IPC_CHANNEL_INFINITE: as long as it likes. To be asked
+ * before each wait, since it changes with everything done to the channels. */
+IPC_CHANNEL_EXTERN int ipc_pump_timeout(const ipc_pump_t* pump);
+
+/* Does what is due, without waiting; callbacks run inside. Returns 1 while
+ * something keeps the loop alive, 0 when all is done. UV_EINVAL; UV_EALREADY:
+ * inside itself. */
+IPC_CHANNEL_EXTERN int ipc_pump_run(ipc_pump_t* pump);
+
+/* UV_EINVAL; UV_EALREADY: inside ipc_pump_run. */
+IPC_CHANNEL_EXTERN int ipc_pump_destroy(ipc_pump_t* pump);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "poster.h"
+#include "server.h"
 
 ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
   ipc_channel_t* channel;
@@ -36,7 +38,7 @@ static void on_stream_closed(ipc__stream_t* stream) {
   ipc__hub_enter(hub);
   channel->stream_state = IPC__STREAM_NONE;
   channel->write_busy = 0;
-  if (channel->state == IPC__CONNECTING) ipc__client_wait_to_retry(channel);
+  if (channel->state == IPC__CONNECTING) ipc__client_stream_closed(channel);
   ipc__hub_due(hub, channel);
   ipc__hub_leave(hub);
 }
@@ -50,33 +52,14 @@ void ipc__channel_close_stream(ipc_channel_t* channel) {
 
 /* ---- Changes of state --------------------------------------------------- */
 
-void ipc__channel_touch(ipc_channel_t* channel) {
-  if (channel->hub->settings.idle_timeout_ms == IPC_CHANNEL_INFINITE) return;
-  /* The loop's clock may be behind by what callbacks have taken. */
-  uv_update_time(channel->hub->loop);
-  channel->last_activity = uv_now(channel->hub->loop);
-}
-
-static void on_idle_deadline(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
-  uint64_t idle = uv_now(channel->hub->loop) - channel->last_activity;
-  int timeout_ms = channel->hub->settings.idle_timeout_ms;
-
-  if (idle >= (uint64_t) timeout_ms) {
-    ipc__channel_broken(channel, UV_ETIMEDOUT);
-  } else {
-    ipc__hub_set_deadline(channel->hub, deadline, timeout_ms - (int) idle, 0,
-                          on_idle_deadline);
-  }
-}
-
 void ipc__channel_opened(ipc_channel_t* channel) {
   channel->state = IPC__OPEN;
   channel->was_open = 1;
+  channel->last_activity = channel->last_heard = channel->last_said =
+      (uint32_t) uv_now(channel->hub->loop);
   ipc__channel_touch(channel);
-  ipc__hub_set_deadline(channel->hub, &channel->deadline,
-                        channel->hub->settings.idle_timeout_ms, 0,
-                        on_idle_deadline);
+  ipc__channel_heard(channel);
+  ipc__channel_watch(channel);
   ipc__hub_due(channel->hub, channel);
 }
 
@@ -97,7 +80,9 @@ static void let_go(ipc_channel_t* channel) {
 static void become_dead(ipc_channel_t* channel, int status) {
   channel->state = IPC__DEAD;
   if (channel->error == 0) channel->error = status;
+  if (channel->posters != NULL) ipc__posters_close(channel, 0);
   let_go(channel);
+  if (channel->server != NULL) ipc__server_freed(channel);
 }
 
 void ipc__channel_broken(ipc_channel_t* channel, int status) {
@@ -108,6 +93,7 @@ void ipc__channel_broken(ipc_channel_t* channel, int status) {
   } else if (channel->state == IPC__GREETING) {
     ipc__client_failed(channel, status);
   } else if (channel->state == IPC__OPEN) {
+    if (ipc__client_lost(channel, status)) return;
     if (!channel->fin_received) {
       channel->end_status = status;
       channel->end_due = 1;
@@ -120,7 +106,14 @@ void ipc__channel_broken(ipc_channel_t* channel, int status) {
 }
 
 void ipc__client_failed(ipc_channel_t* channel, int status) {
-  channel->connect_status = status;
+  if (channel->client->is_reconnecting) {
+    /* There was a connection, whose end nobody has told yet. */
+    channel->end_status = status;
+    channel->end_due = 1;
+    if (status == UV_ECANCELED) channel->end_told = 1;
+  } else {
+    channel->connect_status = status;
+  }
   become_dead(channel, status);
   if (channel->close_due) ipc__channel_destroy(channel, status);
 }
@@ -130,7 +123,25 @@ void ipc__channel_destroy(ipc_channel_t* channel, int status) {
   if (channel->connect_status == 0) channel->connect_status = UV_ECANCELED;
   channel->state = IPC__DESTROYING;
   channel->close_status = status;
+  if (channel->posters != NULL) ipc__posters_close(channel, 0);
   let_go(channel);
+  if (channel->server != NULL) ipc__server_freed(channel);
+}
+
+ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel) {
+  switch (channel->state) {
+    case IPC__OPEN:
+      return IPC_CHANNEL_CONNECTED;
+    case IPC__DEAD:
+      return IPC_CHANNEL_DEAD;
+    case IPC__CLOSING:
+    case IPC__DESTROYING:
+      return IPC_CHANNEL_CLOSING;
+    default:
+      return channel->client != NULL && channel->client->is_reconnecting
+                 ? IPC_CHANNEL_RECONNECTING
+                 : IPC_CHANNEL_CONNECTING;
+  }
 }
 
 int ipc_channel_disconnect(ipc_channel_t* channel) {
@@ -141,6 +152,9 @@ int ipc_channel_disconnect(ipc_channel_t* channel) {
       ipc__client_failed(channel, UV_ECANCELED);
       return 0;
     case IPC__OPEN:
+      /* A client that was let in just now is told so first: else it would take
+       * the end for a server that is going away. */
+      if (channel->bytes_sent == 0) ipc__channel_write(channel);
       channel->end_told = 1;
       become_dead(channel, UV_ECANCELED);
       return 0;
@@ -157,6 +171,11 @@ int ipc_channel_disconnect(ipc_channel_t* channel) {
 /* The stream ended in a state that isn't OPEN. */
 static void handle_early_end(ipc_channel_t* channel) {
   if (!channel->read_ended) return;
+  /* A raw client may leave when it has said all. */
+  if (channel->is_waiting && !ipc__channel_is_native(channel) &&
+      channel->partial_size > 0) {
+    return;
+  }
   if (channel->state == IPC__REFUSING) {
     ipc__channel_destroy(channel, 0);
   } else if (channel->state == IPC__GREETING && channel->is_server) {
@@ -164,6 +183,28 @@ static void handle_early_end(ipc_channel_t* channel) {
   } else if (channel->state == IPC__GREETING) {
     ipc__client_attempt_failed(channel, UV_ECONNREFUSED);
   }
+}
+
+/* Why the channel is in this state. */
+static int status_of(const ipc_channel_t* channel, ipc_channel_state_t state) {
+  switch (state) {
+    case IPC_CHANNEL_RECONNECTING:
+      return channel->client->lost_status;
+    case IPC_CHANNEL_DEAD:
+      if (channel->connect_status != 0) return channel->connect_status;
+      return channel->end_due ? channel->end_status : channel->error;
+    default:
+      return 0;
+  }
+}
+
+void ipc__channel_tell_state(ipc_channel_t* channel) {
+  ipc_state_cb on_state = channel->hub->settings.on_state;
+  ipc_channel_state_t state = ipc__channel_public_state(channel);
+
+  if (state == channel->told_state || !channel->is_surfaced) return;
+  channel->told_state = (uint8_t) state;
+  if (on_state != NULL) on_state(channel, state, status_of(channel, state));
 }
 
 /* Tells that connecting has failed: on_connect, or on_end in its place. */
@@ -183,6 +224,8 @@ static void tell_connect(ipc_channel_t* channel) {
 
 static void tell_end(ipc_channel_t* channel) {
   if (!channel->end_due || channel->end_told) return;
+  if (channel->is_holding && channel->state == IPC__OPEN) return;
+  if (channel->state == IPC__OPEN && ipc__client_reconnects(channel)) return;
   if (channel->state != IPC__OPEN && channel->state != IPC__DEAD) return;
   if (channel->state == IPC__OPEN && channel->is_paused) return;
   channel->end_told = 1;
@@ -196,9 +239,22 @@ static void tell_drain(ipc_channel_t* channel) {
 
   if (!channel->wants_drain || channel->error != 0) return;
   if (channel->state >= IPC__CLOSING) return;
-  if (ipc__queue_bytes(&channel->queue) > settings->max_queue_bytes / 2) return;
+  if (!ipc__channel_is_drained(channel)) {
+    ipc__channel_wait_for_others(channel);
+    return;
+  }
   channel->wants_drain = 0;
   if (settings->on_drain != NULL) settings->on_drain(channel);
+}
+
+static void take_posts(ipc_channel_t* channel) {
+  if (!channel->wants_posts || channel->posters == NULL) return;
+  if (!ipc__channel_is_drained(channel)) {
+    ipc__channel_wait_for_others(channel);
+    return;
+  }
+  channel->wants_posts = 0;
+  ipc__posters_drain(channel);
 }
 
 /* Raw: ends our direction once all is written. */
@@ -223,7 +279,7 @@ static void tell_close(ipc_channel_t* channel) {
   ipc_close_cb on_close = channel->hub->settings.on_close;
   ipc_close_result_t result;
 
-  if (!channel->is_surfaced || on_close == NULL) return;
+  if (!channel->is_surfaced) return;
   result.unsent = channel->unsent;
   result.unconfirmed = 0;
   if (ipc__channel_is_native(channel) && channel->sent > channel->confirmed) {
@@ -235,7 +291,8 @@ static void tell_close(ipc_channel_t* channel) {
   } else if (channel->was_open) {
     result.status = 0;
   }
-  on_close(channel, &result);
+  if (on_close != NULL) on_close(channel, &result);
+  ipc__loop_gone(channel->hub->own_loop, channel, &result);
 }
 
 static void release(ipc_channel_t* channel) {
@@ -245,6 +302,8 @@ static void release(ipc_channel_t* channel) {
   if (channel->server != NULL) ipc__server_forget(channel);
   if (channel->client != NULL) ipc__client_release(channel);
   ipc__channel_drop_partial(channel);
+  ipc__channel_release_pulls(channel);
+  ipc__queue_drop(hub, &channel->queue);
   ipc__free(&hub->settings.allocator, channel);
   ipc__hub_unref(hub);
 }
@@ -252,15 +311,21 @@ static void release(ipc_channel_t* channel) {
 void ipc__channel_serve(ipc_channel_t* channel) {
   if (channel->state == IPC__CONNECTING) ipc__client_attempt(channel);
   handle_early_end(channel);
+  if (channel->is_waiting) ipc__server_promote(channel);
+  ipc__channel_tell_state(channel);
   tell_connect(channel);
   if (channel->state == IPC__OPEN || channel->state == IPC__CLOSING) {
     ipc__channel_deliver_partial(channel);
   }
+  ipc__channel_tell_state(channel);
+  ipc__channel_tell_pulls(channel);
   tell_end(channel);
   close_owned(channel);
   ipc__channel_write(channel);
   ipc__channel_complete_sends(channel);
   tell_drain(channel);
+  take_posts(channel);
+  ipc__channel_tell_readies(channel);
   shut_down(channel);
   ipc__channel_update_reading(channel);
   if (channel->state == IPC__CLOSING) ipc__channel_check_closed(channel);

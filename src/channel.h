@@ -4,6 +4,7 @@
 #define IPC_CHANNEL_CHANNEL_H
 
 #include "hub.h"
+#include "op.h"
 #include "platform.h"
 #include "queue.h"
 #include "wire.h"
@@ -13,7 +14,7 @@
  *   CONNECTING -> GREETING | OPEN (raw) | DEAD | DESTROYING
  *   GREETING   -> OPEN | CONNECTING (told to come back) | DEAD | DESTROYING
  *   REFUSING   -> DESTROYING
- *   OPEN       -> CLOSING | DEAD | DESTROYING
+ *   OPEN       -> CLOSING | DEAD | DESTROYING | CONNECTING (makes another)
  *   CLOSING    -> DESTROYING
  *   DEAD       -> DESTROYING
  *
@@ -42,8 +43,18 @@ typedef struct ipc__client_s {
   ipc_impersonation_t impersonation;
   char* server_user; /* NULL: as server_peers says */
   int wait_for_server;
-  int wait_when_busy;
+  int wait_for_instance;
+  int wait_for_backlog;
   int retry_interval_ms;
+  int connect_timeout_ms;
+  int reconnect_first_ms; /* 0: off */
+  int reconnect_max_ms;
+  int backoff_ms; /* before the next attempt to make another */
+  int is_reconnecting;
+  int lost_status;  /* why the last connection went */
+  int restart_due;  /* the queue is still that of the last connection */
+  uint64_t lost_at; /* where in it the next one begins */
+  uint64_t reconnects;
   unsigned int patience; /* intervals between tries, grows when told "busy" */
   int is_bare;
   int attempt_due;
@@ -51,6 +62,16 @@ typedef struct ipc__client_s {
   uint64_t attempts;
   uint32_t random;
 } ipc__client_t;
+
+/* What is there only for those who use it: pull style and calls. */
+typedef struct ipc__pulls_s {
+  ipc__ops_t receives;
+  ipc__ops_t readies;
+  ipc__ops_t calls;
+  ipc__ops_t ended; /* cancelled; their callbacks are due */
+  uint64_t calls_pending;
+  uint64_t late_replies;
+} ipc__pulls_t;
 
 struct ipc_channel_s {
   ipc__stream_t stream; /* first, so that libuv's handle is the channel */
@@ -70,26 +91,46 @@ struct ipc_channel_s {
   /* The beginning of a frame whose end has not come; while paused, what came
    * and was not delivered. */
   uint8_t* partial;
-  size_t partial_size;
+  size_t partial_start; /* bytes at its front that are done with */
+  size_t partial_size;  /* bytes behind those */
   size_t partial_memory;
   size_t partial_want; /* the whole frame's size; 0: not known */
 
-  uint64_t last_activity; /* on the loop's clock */
-  uint64_t received;      /* messages delivered */
-  uint64_t sent;          /* messages handed to the system */
-  uint64_t unsent;        /* messages that never will be */
-  uint64_t confirmed;     /* as the peer's FIN-ACK said */
+  /* What a try or wait handed out last. */
+  void* lent;
+  size_t lent_memory;
+
+  ipc__pulls_t* pulls; /* NULL: nothing pulled yet */
+  ipc_poster_t* posters;
+  ipc_op_t last_op;
+
+  uint64_t received;    /* messages delivered */
+  uint64_t sent;        /* messages handed to the system */
+  uint64_t unsent;      /* messages that never will be */
+  uint64_t confirmed;   /* as the peer's FIN-ACK said */
+  uint64_t sent_before; /* on earlier connections */
+  uint64_t received_before;
+  uint64_t dropped; /* messages, by the slow-reader policy */
   uint64_t bytes_received;
   uint64_t bytes_sent;
   uint64_t pong_end;       /* queue position behind the last PONG */
   size_t largest_early;    /* message sent before the peer's limit was known */
   uint32_t peer_max_bytes; /* 0: not known */
-  int error;               /* why sends fail; 0: they don't */
-  int end_status;          /* for on_end */
-  int connect_status;      /* for on_connect, when it has failed */
-  int close_status;        /* for on_close */
+  uint32_t peer_heartbeat_ms;
+  uint32_t connection; /* counts them */
+  uint32_t last_call;  /* number on the wire */
+  uint32_t
+      last_activity;   /* three times on the loop's clock: a message moved, */
+  uint32_t last_heard; /* anything came, */
+  uint32_t last_said;  /* anything went */
+  uint16_t peer_features;
+  int error;          /* why sends fail; 0: they don't */
+  int end_status;     /* for on_end */
+  int connect_status; /* for on_connect, when it has failed */
+  int close_status;   /* for on_close */
 
   uint8_t state;
+  uint8_t told_state; /* the ipc_channel_state_t that on_state knows */
   uint8_t stream_state;
   unsigned int is_server : 1;
   unsigned int is_surfaced : 1; /* the user knows it, so on_close is due */
@@ -98,9 +139,16 @@ struct ipc_channel_s {
   unsigned int is_owned : 1;    /* its server closes it */
   unsigned int is_due : 1;      /* in the hub's list */
   unsigned int is_paused : 1;
+  unsigned int is_waiting : 1;       /* in the server's waiting room */
+  unsigned int has_instance : 1;     /* counts as one of the server's */
+  unsigned int is_dead_instance : 1; /* counts as a dead one */
+  unsigned int is_holding : 1;   /* a message lies ready that nobody takes */
+  unsigned int has_grace : 1;    /* the peer had one more chance to be heard */
+  unsigned int called_early : 1; /* before the peer's features were known */
   unsigned int is_reading : 1;
   unsigned int write_busy : 1;   /* on_written is to come */
   unsigned int write_off : 1;    /* this stream takes no more writes */
+  unsigned int wants_posts : 1;  /* a post found the queue full */
   unsigned int wants_drain : 1;  /* a send was refused */
   unsigned int connect_told : 1; /* on_connect was called */
   unsigned int end_due : 1;      /* on_end is to be called */
@@ -139,9 +187,64 @@ void ipc__channel_destroy(ipc_channel_t* channel, int status);
 void ipc__client_failed(ipc_channel_t* channel, int status);
 /* For the retry deadline: serves the channel again. */
 void ipc__channel_on_retry(ipc__deadline_t* deadline);
-/* Bytes have moved: the idle timeout begins anew. */
-void ipc__channel_touch(ipc_channel_t* channel);
 int ipc__channel_is_native(const ipc_channel_t* channel);
+/* on_state, if there is news. */
+void ipc__channel_tell_state(ipc_channel_t* channel);
+/* Whether messages go that way, as far as is known. */
+int ipc__channel_can_send(const ipc_channel_t* channel);
+int ipc__channel_can_receive(const ipc_channel_t* channel);
+/* Why nothing more will be received; 0: something may be. */
+int ipc__channel_receive_end(const ipc_channel_t* channel);
+ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
+
+/* channel_watch.c: idle timeout and heartbeat */
+/* Sets the deadline of an open channel. */
+void ipc__channel_watch(ipc_channel_t* channel);
+/* A message has moved, or a part of one. */
+void ipc__channel_touch(ipc_channel_t* channel);
+/* Something has come from the peer; something has gone to it. */
+void ipc__channel_heard(ipc_channel_t* channel);
+void ipc__channel_said(ipc_channel_t* channel);
+
+/* channel_pull.c: receives, readiness, cancel */
+/* Calls back what can be called back now. */
+void ipc__channel_tell_pulls(ipc_channel_t* channel);
+/* The same for waits; after what was written. */
+void ipc__channel_tell_readies(ipc_channel_t* channel);
+/* Hands a message to the oldest receive; 0: there is none. */
+int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size);
+/* Whether anybody waits for what comes, beside on_message. */
+int ipc__channel_is_pulled(const ipc_channel_t* channel);
+/* All calls that are pending end with this status. */
+void ipc__channel_fail_calls(ipc_channel_t* channel, int status);
+void ipc__channel_release_pulls(ipc_channel_t* channel);
+/* A new operation in no list yet, or NULL: no memory. */
+ipc__op_t* ipc__channel_begin_op(ipc_channel_t* channel,
+                                 uint8_t kind,
+                                 void* arg);
+/* It is pending from here on; names it unless it has a name. */
+void ipc__channel_enlist_op(ipc_channel_t* channel,
+                            ipc__op_t* op,
+                            int timeout_ms);
+/* Calls back without data; the operation is in no list. */
+void ipc__channel_finish_op(ipc_channel_t* channel,
+                            ipc__op_t* op,
+                            int status,
+                            int events);
+/* NULL: no memory. */
+ipc__pulls_t* ipc__channel_pulls(ipc_channel_t* channel);
+/* Gives back what a try or wait handed out last. */
+void ipc__channel_give_lent(ipc_channel_t* channel);
+/* Memory for what is handed out next, or NULL. */
+void* ipc__channel_lend(ipc_channel_t* channel, size_t size);
+
+/* channel_call.c: requests and replies */
+int ipc__channel_on_request(ipc_channel_t* channel,
+                            const uint8_t* payload,
+                            size_t size);
+int ipc__channel_on_reply(ipc_channel_t* channel,
+                          const uint8_t* payload,
+                          size_t size);
 
 /* channel_close.c: the graceful end */
 void ipc__channel_begin_close(ipc_channel_t* channel);
@@ -153,11 +256,55 @@ void ipc__channel_check_closed(ipc_channel_t* channel);
 void ipc__channel_update_reading(ipc_channel_t* channel);
 /* Reads once, now, what is there already. */
 void ipc__channel_read_now(ipc_channel_t* channel);
-/* Delivers what came before a pause. */
+/* Delivers what came before a pause, or while nobody received. */
 void ipc__channel_deliver_partial(ipc_channel_t* channel);
 void ipc__channel_drop_partial(ipc_channel_t* channel);
+/* The message that lies in front, if a whole one does (raw: all bytes that are
+ * there); and `bytes` of the front are done with. */
+int ipc__channel_front(const ipc_channel_t* channel,
+                       const uint8_t** data,
+                       size_t* size,
+                       size_t* whole);
+void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes);
+/* Hands the memory out with the message in front, where it is all there is and
+ * large; 0: it isn't. */
+int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole);
+
+/* channel_send.c: from the user into the queue, and back to the callback */
+typedef struct ipc__send_s {
+  uint8_t kind;  /* of the frame */
+  uint8_t stays; /* exempt from the slow-reader policy */
+  uint8_t borrow;
+  uint8_t force; /* exempt from the limits */
+  uint8_t prefix_size;
+  uint8_t prefix[8]; /* in front of the message */
+  const uv_buf_t* pieces;
+  unsigned int count;
+  ipc_send_cb cb;
+  void* arg;
+  ipc__op_t* op; /* with a deadline; NULL: none */
+  ipc_op_t id;   /* 0: the next */
+} ipc__send_t;
+
+int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send);
+/* For posters: a copy, without a callback. */
+int ipc__channel_post(ipc_channel_t* channel,
+                      const uv_buf_t* pieces,
+                      unsigned int count,
+                      int force);
+/* Whether a send would find its queue full. */
+int ipc__channel_is_full(const ipc_channel_t* channel, size_t size);
+/* Room enough for on_drain and for IPC_CHANNEL_WRITABLE. */
+int ipc__channel_is_drained(const ipc_channel_t* channel);
+/* Where other channels of the server have used up the total, looks again. */
+void ipc__channel_wait_for_others(ipc_channel_t* channel);
+/* As ipc_channel_cancel, for the record of a send. */
+int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status);
 
 /* channel_write.c */
+void ipc__channel_make_hello(const ipc_channel_t* channel,
+                             ipc__verdict_t verdict,
+                             uint8_t* bytes);
 int ipc__channel_put_hello(ipc_channel_t* channel, ipc__verdict_t verdict);
 int ipc__channel_put_control(ipc_channel_t* channel,
                              uint8_t kind,
@@ -168,6 +315,8 @@ int ipc__channel_may_send(const ipc_channel_t* channel);
 /* Writes what the system takes. */
 void ipc__channel_write(ipc_channel_t* channel);
 void ipc__channel_on_written(ipc__stream_t* stream, int status, size_t bytes);
+/* How much of the queue has been written, or is being written just now. */
+uint64_t ipc__channel_written_to(const ipc_channel_t* channel);
 /* Calls back the sends that are complete, or all when they never will be. */
 void ipc__channel_complete_sends(ipc_channel_t* channel);
 
@@ -190,10 +339,20 @@ void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms);
 /* Sets the time of the next attempt. */
 void ipc__client_wait_to_retry(ipc_channel_t* channel);
 void ipc__client_release(ipc_channel_t* channel);
+/* The connection is lost. 1: another is being made; 0: it was the last. */
+int ipc__client_lost(ipc_channel_t* channel, int status);
+/* The stream of the last attempt, or connection, is closed. */
+void ipc__client_stream_closed(ipc_channel_t* channel);
+/* A lost connection is replaced, so that its end is nobody's business. */
+int ipc__client_reconnects(const ipc_channel_t* channel);
 
 /* server.c */
-/* A client's hello is good: surfaces the channel. */
+/* A client's hello is good: surfaces the channel, or lets it wait. */
 void ipc__server_greeted(ipc_channel_t* channel);
+/* Surfaces a channel that waits, if its turn has come. */
+void ipc__server_promote(ipc_channel_t* channel);
+/* The channel has no connection any more, so its place is free. */
+void ipc__server_freed(ipc_channel_t* channel);
 /* Tells a client no. */
 void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict);
 /* A client went before it had surfaced. */

@@ -1,6 +1,7 @@
 /* The graceful end: what is queued goes first, then our FIN; the peer's FIN-ACK
  * says how much it has taken. The wait is bounded by the close timeout. */
 #include "channel.h"
+#include "poster.h"
 
 /* Windows drops what the peer hasn't read when a pipe is closed, and nothing
  * tells when it has: look this often. */
@@ -31,9 +32,11 @@ static int queue_end(ipc_channel_t* channel) {
 int ipc_channel_end(ipc_channel_t* channel) {
   if (channel == NULL) return UV_EINVAL;
   if (!ipc__channel_may_send(channel)) return UV_EPIPE;
+  if (!ipc__channel_can_send(channel)) return UV_EACCES;
   if (!ipc__channel_is_native(channel) && !IPC__HAS_HALF_CLOSE) {
     return UV_ENOTSUP;
   }
+  if (channel->posters != NULL) ipc__posters_end(channel, 1);
   return queue_end(channel);
 }
 
@@ -52,12 +55,16 @@ void ipc__channel_begin_close(ipc_channel_t* channel) {
 int ipc_channel_close(ipc_channel_t* channel) {
   if (channel == NULL) return UV_EINVAL;
   if (channel->close_due) return UV_EALREADY;
+  if (channel->posters != NULL && channel->state <= IPC__OPEN) {
+    ipc__posters_close(channel, 1);
+  }
   switch (channel->state) {
     case IPC__CONNECTING:
     case IPC__GREETING:
       if (channel->queue.records.count > 0) {
         /* What waits to be sent gets its chance. */
         channel->close_due = 1;
+        ipc__hub_due(channel->hub, channel);
         ipc__client_hurry(channel, channel->hub->settings.close_timeout_ms);
       } else {
         ipc__channel_destroy(channel, UV_ECANCELED);

@@ -37,11 +37,28 @@ static ptrdiff_t told_yes(ipc_channel_t* channel) {
   if (channel->largest_early > channel->peer_max_bytes) {
     return reject(channel, UV_EMSGSIZE);
   }
+  if (channel->called_early && !(channel->peer_features & IPC__FEATURE_CALLS)) {
+    return reject(channel, UV_EPROTONOSUPPORT);
+  }
   channel->early = 0;
   ipc__channel_opened(channel);
   ipc__queue_release(channel->hub, &channel->queue, early);
   ipc__client_succeeded(channel);
   return IPC__WIRE_HELLO_BYTES;
+}
+
+/* Whether the client asks for no more than the server gives. */
+static int access_fits(const ipc_channel_t* channel, uint16_t features) {
+  int asked = features & IPC__FEATURE_ONE_WAY;
+
+  switch (channel->hub->settings.access) {
+    case IPC_CHANNEL_ACCESS_INBOUND:
+      return asked == IPC__FEATURE_NO_RECEIVE;
+    case IPC_CHANNEL_ACCESS_OUTBOUND:
+      return asked == IPC__FEATURE_NO_SEND;
+    default:
+      return asked != IPC__FEATURE_ONE_WAY;
+  }
 }
 
 ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
@@ -59,7 +76,13 @@ ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
   }
   if (hello.max_message_bytes == 0) return reject(channel, UV_EPROTO);
   channel->peer_max_bytes = hello.max_message_bytes;
+  channel->peer_features = hello.features;
+  channel->peer_heartbeat_ms = hello.heartbeat_ms;
   if (channel->is_server) {
+    if (!access_fits(channel, hello.features)) {
+      ipc__server_refuse(channel, IPC__VERDICT_DENIED);
+      return -1;
+    }
     ipc__server_greeted(channel);
     return IPC__WIRE_HELLO_BYTES;
   }

@@ -24,11 +24,21 @@ static int has_stream(const ipc_channel_t* channel) {
   return channel->stream_state == IPC__STREAM_OPEN;
 }
 
+/* What the peer doesn't do is not to be had. */
+static ipc_access_t effective_access(const ipc_channel_t* channel) {
+  if (!ipc__channel_can_send(channel)) return IPC_CHANNEL_ACCESS_INBOUND;
+  if (!ipc__channel_can_receive(channel)) return IPC_CHANNEL_ACCESS_OUTBOUND;
+  return IPC_CHANNEL_ACCESS_DUPLEX;
+}
+
 int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
   if (channel == NULL || info == NULL) return UV_EINVAL;
   memset(info, 0, sizeof(*info));
   info->os_name = channel->hub->os_name;
+  info->transport = IPC__TRANSPORT;
   info->framing = channel->hub->settings.framing;
+  info->access = effective_access(channel);
+  info->state = ipc__channel_public_state(channel);
   info->is_server = channel->is_server;
   info->is_connected = channel->state == IPC__OPEN && channel->error == 0;
   if (channel->client != NULL) {
@@ -69,6 +79,12 @@ int ipc_channel_stats(const ipc_channel_t* channel,
   if (channel->read_ended) stats->bytes_cut = channel->partial_size;
   if (channel->client != NULL) {
     stats->connect_attempts = channel->client->attempts;
+    stats->reconnects = channel->client->reconnects;
+  }
+  stats->messages_dropped = channel->dropped;
+  if (channel->pulls != NULL) {
+    stats->late_replies = channel->pulls->late_replies;
+    stats->calls_pending = channel->pulls->calls_pending;
   }
   return 0;
 }

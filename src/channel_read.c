@@ -21,9 +21,25 @@ static int is_large(const ipc_channel_t* channel) {
 void ipc__channel_drop_partial(ipc_channel_t* channel) {
   ipc__hub_give(channel->hub, channel->partial, channel->partial_memory);
   channel->partial = NULL;
+  channel->partial_start = 0;
   channel->partial_size = 0;
   channel->partial_memory = 0;
   channel->partial_want = 0;
+}
+
+/* Moves what is kept to the front of its memory. */
+static void compact(ipc_channel_t* channel) {
+  if (channel->partial_start == 0) return;
+  memmove(channel->partial, channel->partial + channel->partial_start,
+          channel->partial_size);
+  channel->partial_start = 0;
+}
+
+/* `bytes` at the front of what is kept are done with. */
+static void consume(ipc_channel_t* channel, size_t bytes) {
+  channel->partial_start += bytes;
+  channel->partial_size -= bytes;
+  if (channel->partial_size == 0) ipc__channel_drop_partial(channel);
 }
 
 /* Room for what has arrived, `size` bytes, and more of the frame, but never for
@@ -35,6 +51,7 @@ static int reserve_partial(ipc_channel_t* channel, size_t size) {
   size_t memory;
   uint8_t* grown;
 
+  compact(channel);
   if (is_large(channel)) {
     capacity = channel->partial_want;
     if (capacity > size + GROW_BYTES) capacity = size + GROW_BYTES;
@@ -80,8 +97,15 @@ static int is_receiving(const ipc_channel_t* channel) {
   return channel->state == IPC__OPEN || channel->state == IPC__CLOSING;
 }
 
+/* Whether a message would find nobody. A channel that its server owns drops
+ * what no callback takes: its user never sees it. */
 static int is_held(const ipc_channel_t* channel) {
-  return channel->state == IPC__OPEN && channel->is_paused;
+  if (channel->state != IPC__OPEN) return 0;
+  if (channel->pulls != NULL && channel->pulls->receives.first != NULL) {
+    return 0;
+  }
+  if (channel->is_paused) return 1;
+  return channel->hub->settings.on_message == NULL && !channel->is_owned;
 }
 
 /* A closing channel drops what comes, and nobody takes what has no callback:
@@ -89,7 +113,9 @@ static int is_held(const ipc_channel_t* channel) {
 static void deliver(ipc_channel_t* channel, const uint8_t* data, size_t size) {
   ipc_message_cb on_message = channel->hub->settings.on_message;
 
-  if (channel->state != IPC__OPEN || on_message == NULL) return;
+  if (channel->state != IPC__OPEN) return;
+  if (ipc__channel_pull(channel, data, size)) return;
+  if (on_message == NULL || channel->is_paused) return;
   channel->received++;
   on_message(channel, data, size);
 }
@@ -99,7 +125,7 @@ static int on_fin(ipc_channel_t* channel) {
   int err;
 
   if (channel->fin_received) return UV_EPROTO;
-  ipc__wire_put_u64(count, channel->received);
+  ipc__wire_put_u64(count, channel->received - channel->received_before);
   err = ipc__channel_put_control(channel, IPC__WIRE_FIN_ACK, count, 8);
   if (err != 0) return err;
   channel->fin_received = 1;
@@ -113,9 +139,12 @@ static int on_fin_ack(ipc_channel_t* channel, const uint8_t* payload) {
 
   if (!channel->fin_queued || channel->fin_acked) return UV_EPROTO;
   /* Those whose callbacks are due yet are still in the queue's records. */
-  if (count > channel->sent + channel->queue.records.count) return UV_EPROTO;
+  if (count >
+      channel->sent - channel->sent_before + channel->queue.records.count) {
+    return UV_EPROTO;
+  }
   channel->fin_acked = 1;
-  channel->confirmed = count;
+  channel->confirmed += count;
   ipc__hub_due(channel->hub, channel);
   return 0;
 }
@@ -131,14 +160,32 @@ static int on_ping(ipc_channel_t* channel, const uint8_t* payload) {
   return err;
 }
 
+/* A frame that carries a message, in a direction that has any. */
+static int on_message_frame(ipc_channel_t* channel,
+                            const ipc__frame_t* frame,
+                            const uint8_t* payload) {
+  if (channel->fin_received || !ipc__channel_can_receive(channel)) {
+    return UV_EPROTO;
+  }
+  ipc__channel_touch(channel);
+  if (frame->kind == IPC__WIRE_REQUEST) {
+    return ipc__channel_on_request(channel, payload, frame->size);
+  }
+  if (frame->kind == IPC__WIRE_REPLY) {
+    return ipc__channel_on_reply(channel, payload, frame->size);
+  }
+  deliver(channel, payload, frame->size);
+  return 0;
+}
+
 static int on_frame(ipc_channel_t* channel,
                     const ipc__frame_t* frame,
                     const uint8_t* payload) {
   switch (frame->kind) {
     case IPC__WIRE_MESSAGE:
-      if (channel->fin_received) return UV_EPROTO;
-      deliver(channel, payload, frame->size);
-      return 0;
+    case IPC__WIRE_REQUEST:
+    case IPC__WIRE_REPLY:
+      return on_message_frame(channel, frame, payload);
     case IPC__WIRE_FIN:
       return on_fin(channel);
     case IPC__WIRE_FIN_ACK:
@@ -150,69 +197,172 @@ static int on_frame(ipc_channel_t* channel,
   }
 }
 
-/* Handles the frames in `data` as far as they are whole and wanted; returns how
- * many bytes are done with. On an error the channel has ended. */
-static size_t decode_frames(ipc_channel_t* channel,
-                            const uint8_t* data,
-                            size_t size) {
-  uint32_t max = (uint32_t) channel->hub->settings.max_message_bytes;
-  size_t used = 0;
-  size_t whole;
+/* Whether the frame has to wait until somebody takes it, and all behind it. */
+static int must_wait(const ipc_channel_t* channel, uint8_t kind) {
+  if (kind == IPC__WIRE_MESSAGE) return is_held(channel);
+  return kind == IPC__WIRE_REQUEST && channel->state == IPC__OPEN &&
+         channel->is_paused;
+}
+
+/* Handles the frames in the hub's window as far as they are whole and wanted. A
+ * callback may take more out of the window itself. */
+static void decode_frames(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  uint32_t max = (uint32_t) hub->settings.max_message_bytes;
+  const uint8_t* payload;
   ipc__frame_t frame;
+  size_t whole;
   int err;
 
-  while (is_receiving(channel) && !is_held(channel)) {
-    if (size - used < IPC__WIRE_HEADER_BYTES) break;
-    err = ipc__wire_get_header(data + used, max, &frame);
+  while (is_receiving(channel)) {
+    if (hub->window.size < IPC__WIRE_HEADER_BYTES) return;
+    err = ipc__wire_get_header(hub->window.data, max, &frame);
     whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
-    if (err == 0 && size - used < whole) {
+    if (err == 0 && hub->window.size < whole) {
       channel->partial_want = whole;
-      break;
+      ipc__channel_touch(channel);
+      return;
+    }
+    if (err == 0 && must_wait(channel, frame.kind)) {
+      channel->is_holding = 1;
+      return;
     }
     if (err == 0) {
-      err = on_frame(channel, &frame, data + used + IPC__WIRE_HEADER_BYTES);
+      payload = hub->window.data + IPC__WIRE_HEADER_BYTES;
+      hub->window.data += whole;
+      hub->window.size -= whole;
+      err = on_frame(channel, &frame, payload);
     }
     if (err != 0) {
       ipc__channel_broken(channel, err);
-      return size;
+      return;
     }
-    used += whole;
   }
-  return is_receiving(channel) ? used : size;
+}
+
+static void decode_raw(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  const uint8_t* data = hub->window.data;
+  size_t size = hub->window.size;
+
+  if (size == 0 || !is_receiving(channel)) return;
+  ipc__channel_touch(channel);
+  if (is_held(channel)) {
+    channel->is_holding = 1;
+    return;
+  }
+  hub->window.size = 0;
+  deliver(channel, data, size);
 }
 
 /* Handles what is in `data`; returns how much of it is done with. */
 static size_t decode(ipc_channel_t* channel, const uint8_t* data, size_t size) {
-  size_t used = 0;
+  ipc__hub_t* hub = channel->hub;
+  size_t left;
 
-  if (channel->state == IPC__GREETING) {
+  hub->window.channel = channel;
+  hub->window.data = data;
+  hub->window.size = size;
+  if (channel->state == IPC__GREETING && !channel->is_waiting &&
+      ipc__channel_is_native(channel)) {
     ptrdiff_t greeted = ipc__channel_greet(channel, data, size);
 
-    if (greeted < 0) used = size;
-    if (greeted > 0) used = (size_t) greeted;
+    if (greeted < 0) hub->window.size = 0;
+    if (greeted > 0) {
+      hub->window.data += greeted;
+      hub->window.size -= (size_t) greeted;
+    }
   }
-  if (channel->state == IPC__REFUSING) {
-    used = size;
-  } else if (is_receiving(channel)) {
+  if (is_receiving(channel)) {
     channel->partial_want = 0;
-    used += decode_frames(channel, data + used, size - used);
-  } else if (channel->state != IPC__GREETING) {
-    used = size;
+    channel->is_holding = 0;
+    if (ipc__channel_is_native(channel)) {
+      decode_frames(channel);
+    } else {
+      decode_raw(channel);
+    }
   }
-  return used;
+  /* A callback may have ended it all. */
+  if (!is_receiving(channel) && channel->state != IPC__GREETING) {
+    hub->window.size = 0;
+  }
+  left = hub->window.size;
+  hub->window.channel = NULL;
+  return size - left;
 }
 
 void ipc__channel_deliver_partial(ipc_channel_t* channel) {
   size_t used;
 
-  if (channel->partial_size == 0 || is_held(channel)) return;
-  used = decode(channel, channel->partial, channel->partial_size);
-  channel->partial_size -= used;
-  if (channel->partial_size == 0) {
-    ipc__channel_drop_partial(channel);
-  } else if (used > 0) {
-    memmove(channel->partial, channel->partial + used, channel->partial_size);
+  if (channel->partial_size == 0) return;
+  used = decode(channel, channel->partial + channel->partial_start,
+                channel->partial_size);
+  if (channel->partial_size > 0) consume(channel, used);
+}
+
+/* ---- What lies ready ---------------------------------------------------- */
+
+/* Where the next frame begins: in what is being decoded just now, or in what
+ * was kept. */
+static const uint8_t* front_of(const ipc_channel_t* channel, size_t* size) {
+  const ipc__hub_t* hub = channel->hub;
+
+  if (hub->window.channel == channel) {
+    *size = hub->window.size;
+    return hub->window.data;
   }
+  *size = channel->partial_size;
+  return channel->partial == NULL ? NULL
+                                  : channel->partial + channel->partial_start;
+}
+
+int ipc__channel_front(const ipc_channel_t* channel,
+                       const uint8_t** data,
+                       size_t* size,
+                       size_t* whole) {
+  uint32_t max = (uint32_t) channel->hub->settings.max_message_bytes;
+  ipc__frame_t frame;
+  size_t there;
+
+  if (channel->state != IPC__OPEN) return 0;
+  *data = front_of(channel, &there);
+  if (!ipc__channel_is_native(channel)) {
+    *size = *whole = there;
+    return there > 0;
+  }
+  if (there < IPC__WIRE_HEADER_BYTES) return 0;
+  if (ipc__wire_get_header(*data, max, &frame) != 0) return 0;
+  *whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
+  *data += IPC__WIRE_HEADER_BYTES;
+  *size = frame.size;
+  return frame.kind == IPC__WIRE_MESSAGE && there >= *whole;
+}
+
+void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes) {
+  ipc__hub_t* hub = channel->hub;
+
+  if (hub->window.channel == channel) {
+    hub->window.data += bytes;
+    hub->window.size -= bytes;
+  } else {
+    consume(channel, bytes);
+  }
+  channel->is_holding = 0;
+  ipc__hub_due(hub, channel);
+}
+
+int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole) {
+  if (channel->hub->window.channel == channel) return 0;
+  if (whole < LARGE_FRAME || whole != channel->partial_size) return 0;
+  ipc__channel_give_lent(channel);
+  channel->lent = channel->partial;
+  channel->lent_memory = channel->partial_memory;
+  channel->partial = NULL;
+  channel->partial_memory = 0;
+  ipc__channel_drop_partial(channel);
+  channel->is_holding = 0;
+  ipc__hub_due(channel->hub, channel);
+  return 1;
 }
 
 /* `size` bytes have come into the hub's buffer, what was kept of earlier ones
@@ -255,7 +405,8 @@ static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
   }
   if (channel->partial_size >= hub->read_capacity) return;
   if (channel->partial_size > 0) {
-    memcpy(hub->read_buffer, channel->partial, channel->partial_size);
+    memcpy(hub->read_buffer, channel->partial + channel->partial_start,
+           channel->partial_size);
   }
   *buffer =
       uv_buf_init(hub->read_buffer + channel->partial_size,
@@ -264,19 +415,15 @@ static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
 
 static void on_bytes(ipc_channel_t* channel, size_t size, int into_partial) {
   channel->bytes_received += size;
-  ipc__channel_touch(channel);
+  ipc__channel_heard(channel);
   if (into_partial) {
     channel->partial_size += size;
+    ipc__channel_touch(channel);
     if (channel->partial_size >= channel->partial_want) {
       ipc__channel_deliver_partial(channel);
     }
-  } else if (ipc__channel_is_native(channel)) {
-    take_from_hub(channel, channel->partial_size + size);
   } else {
-    deliver(channel, (uint8_t*) channel->hub->read_buffer, size);
-    if (size == channel->hub->read_capacity) {
-      ipc__hub_grow_read(channel->hub, 2 * size);
-    }
+    take_from_hub(channel, channel->partial_size + size);
   }
 }
 
@@ -295,6 +442,9 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
   } else if (channel->state != IPC__OPEN) {
     return; /* serve knows what to do */
   } else if (ipc__channel_is_native(channel)) {
+    ipc__channel_broken(channel, UV_ECONNRESET);
+  } else if (ipc__client_reconnects(channel)) {
+    channel->fin_received = 1;
     ipc__channel_broken(channel, UV_ECONNRESET);
   } else {
     channel->fin_received = 1;
@@ -348,19 +498,35 @@ static int start_reading(ipc_channel_t* channel) {
   return err;
 }
 
+/* What a client that waits for its turn may send ahead, and its next read. */
+#define WAITING_BYTES (IPC__HUB_READ_MAX - 2 * IPC__HUB_READ_MIN)
+
 static int wants_reading(const ipc_channel_t* channel) {
   if (channel->stream_state != IPC__STREAM_OPEN) return 0;
   if (channel->read_ended) return 0;
-  return channel->state == IPC__GREETING || channel->state == IPC__REFUSING ||
-         channel->state == IPC__CLOSING ||
-         (channel->state == IPC__OPEN && !channel->is_paused);
+  switch (channel->state) {
+    case IPC__GREETING:
+      /* Also to see one leave that waits. */
+      return !channel->is_waiting || channel->partial_size <= WAITING_BYTES;
+    case IPC__REFUSING:
+    case IPC__CLOSING:
+      return 1;
+    case IPC__OPEN:
+      if (channel->is_holding) return 0;
+      return !channel->is_paused || ipc__channel_is_pulled(channel);
+    default:
+      return 0;
+  }
 }
 
 void ipc__channel_update_reading(ipc_channel_t* channel) {
   int err = 0;
 
   if (wants_reading(channel)) {
-    if (!channel->is_reading) err = start_reading(channel);
+    if (!channel->is_reading) {
+      ipc__channel_heard(channel); /* it was not listened to until now */
+      err = start_reading(channel);
+    }
     if (err != 0) on_stream_end(channel, err);
   } else if (channel->is_reading) {
     uv_read_stop((uv_stream_t*) &channel->stream.pipe);

@@ -13,7 +13,11 @@
 static void on_connect_deadline(ipc__deadline_t* deadline) {
   ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
 
-  ipc__client_failed(channel, UV_ETIMEDOUT);
+  if (channel->client->is_reconnecting && !channel->close_due) {
+    ipc__client_attempt_failed(channel, UV_ETIMEDOUT);
+  } else {
+    ipc__client_failed(channel, UV_ETIMEDOUT);
+  }
 }
 
 void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms) {
@@ -47,15 +51,54 @@ static int next_interval(ipc__client_t* client) {
   return interval < 1 ? 1 : (int) interval;
 }
 
+/* The same before another connection is made, each time later. */
+static int next_backoff(ipc__client_t* client) {
+  int64_t backoff = client->backoff_ms;
+  int64_t spread = backoff / 2;
+
+  client->backoff_ms = backoff > client->reconnect_max_ms / 2
+                           ? client->reconnect_max_ms
+                           : (int) backoff * 2;
+  client->random = client->random * 1664525u + 1013904223u;
+  backoff += (client->random >> 8) % (spread + 1) - spread / 2;
+  return backoff < 1 ? 1 : (int) backoff;
+}
+
 void ipc__client_wait_to_retry(ipc_channel_t* channel) {
+  if (channel->client->is_reconnecting) {
+    ipc__hub_set_deadline(channel->hub, &channel->retry,
+                          next_backoff(channel->client), 1, on_retry);
+    return;
+  }
   ipc__hub_set_deadline(channel->hub, &channel->retry,
                         next_interval(channel->client), 1, on_retry);
 }
 
-static int may_retry(const ipc__client_t* client, int status) {
+/* What another attempt to replace a connection won't change. */
+static int is_final(int status) {
+  switch (status) {
+    case UV_EACCES:
+    case UV_EPROTO:
+    case UV_EPROTONOSUPPORT:
+    case UV_EMSGSIZE:
+    case UV_ENOTSOCK:
+    case UV_ECANCELED:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+static int may_retry(const ipc_channel_t* channel, int status) {
+  const ipc__client_t* client = channel->client;
+
+  if (client->is_reconnecting) return !is_final(status);
   switch (status) {
     case UV_EBUSY:
-      return client->wait_when_busy;
+      /* The server itself said so, or the system. */
+      return channel->stream_state != IPC__STREAM_NONE
+                 ? client->wait_for_instance
+                 : client->wait_for_backlog;
     case UV_ENOENT:
     case UV_ECONNREFUSED: /* it was there, and went before it had greeted */
       return client->wait_for_server;
@@ -68,9 +111,12 @@ void ipc__client_attempt_failed(ipc_channel_t* channel, int status) {
   ipc__client_t* client = channel->client;
 
   client->last_attempt = status;
-  if (!may_retry(client, status)) {
+  if (!may_retry(channel, status)) {
     ipc__client_failed(channel, status);
     return;
+  }
+  if (client->is_reconnecting && !channel->close_due) {
+    ipc__hub_clear_deadline(channel->hub, &channel->deadline);
   }
   if (channel->stream_state == IPC__STREAM_NONE) {
     client->patience = 1;
@@ -114,6 +160,9 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   config.in_bytes = settings->in_bytes;
   config.out_bytes = settings->out_bytes;
   config.impersonation = channel->client->impersonation;
+  config.access = settings->framing == IPC_CHANNEL_FRAMING_RAW
+                      ? settings->access
+                      : IPC_CHANNEL_ACCESS_DUPLEX;
   err = ipc__connect(&config, handle);
   if (err != 0) return err;
   err = verify_server(channel->client, *handle);
@@ -122,9 +171,18 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
 }
 
 void ipc__client_succeeded(ipc_channel_t* channel) {
-  channel->connect_told = 1;
-  if (channel->client->on_connect != NULL) {
-    channel->client->on_connect(channel, 0);
+  ipc__client_t* client = channel->client;
+
+  if (client->is_reconnecting) {
+    client->is_reconnecting = 0;
+    client->reconnects++;
+  }
+  client->backoff_ms = client->reconnect_first_ms;
+  channel->connection++;
+  ipc__channel_tell_state(channel);
+  if (!channel->connect_told) {
+    channel->connect_told = 1;
+    if (client->on_connect != NULL) client->on_connect(channel, 0);
   }
   if (!channel->close_due) return;
   if (channel->state == IPC__OPEN) {
@@ -142,6 +200,10 @@ void ipc__client_attempt(ipc_channel_t* channel) {
   if (!client->attempt_due) return;
   client->attempt_due = 0;
   client->attempts++;
+  if (client->is_reconnecting && !channel->close_due) {
+    ipc__hub_set_deadline(channel->hub, &channel->deadline,
+                          client->connect_timeout_ms, 1, on_connect_deadline);
+  }
   err = connect_once(channel, &handle);
   if (err != 0) {
     ipc__client_attempt_failed(channel, err);
@@ -151,7 +213,11 @@ void ipc__client_attempt(ipc_channel_t* channel) {
   err = ipc__channel_adopt(channel, handle);
   if (err != 0) {
     client->last_attempt = err;
-    ipc__client_failed(channel, err);
+    if (client->is_reconnecting && !is_final(err)) {
+      ipc__client_attempt_failed(channel, err);
+    } else {
+      ipc__client_failed(channel, err);
+    }
   } else if (ipc__channel_is_native(channel)) {
     channel->state = IPC__GREETING;
   } else {
@@ -159,6 +225,82 @@ void ipc__client_attempt(ipc_channel_t* channel) {
     ipc__channel_opened(channel);
     ipc__client_succeeded(channel);
   }
+}
+
+/* ---- Another connection ------------------------------------------------- */
+
+int ipc__client_reconnects(const ipc_channel_t* channel) {
+  return channel->client != NULL && channel->client->reconnect_first_ms > 0 &&
+         !channel->fin_queued && !channel->close_due;
+}
+
+int ipc__client_lost(ipc_channel_t* channel, int status) {
+  ipc__client_t* client = channel->client;
+
+  if (!ipc__client_reconnects(channel) || is_final(status)) return 0;
+  if (status == UV_ENOBUFS) return 0; /* our own slow-reader policy */
+  client->lost_status = channel->fin_received ? 0 : status;
+  client->lost_at = ipc__channel_written_to(channel);
+  client->restart_due = 1;
+  client->is_reconnecting = 1;
+  channel->state = IPC__CONNECTING;
+  ipc__channel_fail_calls(channel, status);
+  ipc__channel_drop_partial(channel);
+  channel->is_holding = 0;
+  channel->end_due = 0;
+  channel->peer_heartbeat_ms = 0;
+  channel->peer_max_bytes = 0;
+  ipc__hub_clear_deadline(channel->hub, &channel->deadline);
+  ipc__hub_clear_deadline(channel->hub, &channel->retry);
+  ipc__channel_close_stream(channel);
+  ipc__hub_due(channel->hub, channel);
+  return 1;
+}
+
+/* Makes the queue what the next connection is to begin with. */
+static int restart_queue(ipc_channel_t* channel) {
+  uint8_t hello[IPC__WIRE_HELLO_BYTES];
+  size_t size = 0;
+  int status = channel->client->lost_status;
+  uint32_t i;
+
+  /* The code that a deadline has is not for a send that broke. */
+  if (status == 0 || status == UV_ETIMEDOUT) status = UV_ECONNRESET;
+  if (ipc__channel_is_native(channel)) {
+    ipc__channel_make_hello(channel, IPC__VERDICT_NONE, hello);
+    size = sizeof(hello);
+  }
+  channel->sent_before = channel->sent;
+  channel->received_before = channel->received;
+  channel->fin_received = 0;
+  channel->early = 0;
+  channel->pong_end = 0;
+  channel->largest_early = 0;
+  if (ipc__queue_restart(channel->hub, &channel->queue,
+                         channel->client->lost_at, hello, size, status) != 0) {
+    return UV_ENOMEM;
+  }
+  for (i = 0; i < channel->queue.records.count; i++) {
+    const ipc__record_t* record = ipc__queue_record(&channel->queue, i);
+
+    if (record->end <= channel->queue.released) {
+      channel->sent_before++; /* its callback is due */
+    } else if (record->size - record->head > channel->largest_early) {
+      channel->largest_early = record->size - record->head;
+    }
+  }
+  return 0;
+}
+
+void ipc__client_stream_closed(ipc_channel_t* channel) {
+  if (channel->client->restart_due) {
+    channel->client->restart_due = 0;
+    if (restart_queue(channel) != 0) {
+      ipc__client_failed(channel, UV_ENOMEM);
+      return;
+    }
+  }
+  ipc__client_wait_to_retry(channel);
 }
 
 void ipc__client_release(ipc_channel_t* channel) {
@@ -185,7 +327,12 @@ static ipc__client_t* create_client(const ipc__client_options_t* o) {
   client->server_peers = o->server_peers;
   client->impersonation = o->impersonation;
   client->wait_for_server = o->wait_for_server;
-  client->wait_when_busy = o->wait_when_busy;
+  client->wait_for_instance = o->wait_for_instance;
+  client->wait_for_backlog = o->wait_for_backlog;
+  client->connect_timeout_ms = o->connect_timeout_ms;
+  client->reconnect_first_ms = o->reconnect_first_ms;
+  client->reconnect_max_ms = o->reconnect_max_ms;
+  client->backoff_ms = o->reconnect_first_ms;
   client->retry_interval_ms = o->retry_interval_ms;
   client->is_bare = ipc__name_is_bare(o->base.name);
   client->patience = 1;
@@ -223,7 +370,7 @@ fail_channel:
   ipc__free(&hub->settings.allocator, channel);
   ipc__hub_unref(hub);
 fail_hub:
-  ipc__hub_unref(hub);
+  ipc__hub_abandon(hub);
   return UV_ENOMEM;
 }
 
@@ -236,7 +383,7 @@ int ipc_client_connect(uv_loop_t* loop,
   ipc_channel_t* channel;
   int err;
 
-  if (loop == NULL || o == NULL || out == NULL) return UV_EINVAL;
+  if (o == NULL || out == NULL) return UV_EINVAL;
   *out = NULL;
   if (o->base.error != 0) return o->base.error;
   err = ipc_name_resolve(o->base.name, &name);
@@ -246,6 +393,7 @@ int ipc_client_connect(uv_loop_t* loop,
 
   channel->state = IPC__CONNECTING;
   channel->is_surfaced = 1;
+  ipc__loop_hold(channel->hub->own_loop);
   channel->data = data;
   ipc__hub_set_deadline(channel->hub, &channel->deadline, o->connect_timeout_ms,
                         1, on_connect_deadline);

@@ -7,16 +7,22 @@
 
 #include "alloc.h"
 #include "channel.h"
+#include "op.h"
 
 static void on_handle_closed(uv_handle_t* handle) {
   ipc__hub_t* hub = handle->data;
   ipc_allocator_t allocator;
+  ipc__op_t* op;
   size_t i;
 
   if (--hub->handles > 0) return;
   allocator = hub->settings.allocator;
   for (i = 0; i < IPC__HUB_SPARES; i++) {
     ipc__free(&allocator, hub->spares[i].memory);
+  }
+  while ((op = hub->spare_ops) != NULL) {
+    hub->spare_ops = op->next;
+    ipc__free(&allocator, op);
   }
   ipc__free(&allocator, hub->read_buffer);
   ipc__free(&allocator, hub->os_name);
@@ -29,16 +35,17 @@ int ipc__hub_create(uv_loop_t* loop,
                     ipc__hub_t** out) {
   const ipc_allocator_t* allocator = &settings->allocator;
   ipc__hub_t* hub;
+  int err = UV_ENOMEM;
 
   hub = ipc__calloc(allocator, sizeof(*hub));
   if (hub == NULL) return UV_ENOMEM;
   hub->os_name = ipc__strdup(allocator, os_name);
   hub->read_buffer = ipc__malloc(allocator, IPC__HUB_READ_MIN);
-  if (hub->os_name == NULL || hub->read_buffer == NULL) {
-    ipc__free(allocator, hub->read_buffer);
-    ipc__free(allocator, hub->os_name);
-    ipc__free(allocator, hub);
-    return UV_ENOMEM;
+  if (hub->os_name == NULL || hub->read_buffer == NULL) goto fail;
+  if (loop == NULL) {
+    err = ipc__loop_create(allocator, &hub->own_loop);
+    if (err != 0) goto fail;
+    loop = &hub->own_loop->uv;
   }
   hub->loop = loop;
   hub->settings = *settings;
@@ -54,6 +61,12 @@ int ipc__hub_create(uv_loop_t* loop,
   uv_unref((uv_handle_t*) &hub->timer);
   *out = hub;
   return 0;
+
+fail:
+  ipc__free(allocator, hub->read_buffer);
+  ipc__free(allocator, hub->os_name);
+  ipc__free(allocator, hub);
+  return err;
 }
 
 void ipc__hub_ref(ipc__hub_t* hub) {
@@ -65,6 +78,13 @@ void ipc__hub_unref(ipc__hub_t* hub) {
   uv_close((uv_handle_t*) &hub->timer, on_handle_closed);
   uv_close((uv_handle_t*) &hub->check, on_handle_closed);
   uv_close((uv_handle_t*) &hub->idle, on_handle_closed);
+}
+
+void ipc__hub_abandon(ipc__hub_t* hub) {
+  ipc__loop_t* own_loop = hub->own_loop;
+
+  ipc__hub_unref(hub);
+  ipc__loop_leave(own_loop);
 }
 
 /* ---- Work that is due --------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define IPC_CHANNEL_HUB_H
 
 #include "deadline.h"
+#include "loop.h"
 #include "options.h"
 
 /* Spare blocks kept for the next taker, and the most bytes in them. */
@@ -18,6 +19,7 @@
 
 typedef struct ipc__hub_s {
   uv_loop_t* loop;
+  ipc__loop_t* own_loop; /* that is it; NULL: the caller's */
   ipc__settings_t settings;
   char* os_name;
   unsigned int references;
@@ -36,6 +38,19 @@ typedef struct ipc__hub_s {
   } spares[IPC__HUB_SPARES];
   size_t spare_bytes;
 
+  size_t queued_bytes; /* in the send queues of all channels */
+
+  /* What is being decoded just now, so that a receive inside the callback finds
+   * the rest. */
+  struct {
+    ipc_channel_t* channel; /* NULL: nothing */
+    const uint8_t* data;
+    size_t size;
+  } window;
+
+  struct ipc__op_s* spare_ops;
+  unsigned int spare_op_count;
+
   ipc__deadline_t* deadlines;
   unsigned int keeping; /* deadlines that keep the loop alive */
   uv_timer_t timer;
@@ -44,7 +59,8 @@ typedef struct ipc__hub_s {
   int handles; /* of the three above, still open */
 } ipc__hub_t;
 
-/* With one reference. Copies the settings and the name. */
+/* With one reference. Copies the settings and the name. `loop` NULL: makes a
+ * private one. */
 int ipc__hub_create(uv_loop_t* loop,
                     const ipc__settings_t* settings,
                     const char* os_name,
@@ -52,6 +68,8 @@ int ipc__hub_create(uv_loop_t* loop,
 void ipc__hub_ref(ipc__hub_t* hub);
 /* The last one closes the handles and releases the hub in a later turn. */
 void ipc__hub_unref(ipc__hub_t* hub);
+/* The same for one that nobody has used yet: a private loop goes too. */
+void ipc__hub_abandon(ipc__hub_t* hub);
 
 /* Around everything that libuv or the seam calls. The outermost leave serves
  * the channels that are due. */

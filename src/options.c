@@ -15,6 +15,9 @@
 #define MAX_BUFFER ((size_t) 64 << 20)
 #define MAX_MESSAGE ((size_t) INT32_MAX)
 
+/* A peer beats three times in an interval, and its loop must have the time. */
+#define MIN_HEARTBEAT_MS 10
+
 /* Remembers the first bad value and what is wrong with it. */
 int ipc__option_refuse(ipc__options_t* o, int status, const char* format, ...) {
   va_list arguments;
@@ -86,6 +89,11 @@ void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name) {
   o->channel.framing = IPC_CHANNEL_FRAMING_NATIVE;
   o->channel.max_message_bytes = DEFAULT_MAX_MESSAGE;
   o->channel.max_queue_bytes = DEFAULT_MAX_QUEUE;
+  o->channel.max_total_queue_bytes = SIZE_MAX;
+  o->channel.max_queue_messages = UINT32_MAX;
+  o->channel.slow_reader = IPC_CHANNEL_SLOW_BLOCK;
+  o->channel.access = IPC_CHANNEL_ACCESS_DUPLEX;
+  o->channel.heartbeat_ms = IPC_CHANNEL_INFINITE;
   o->channel.close_timeout_ms = DEFAULT_TIMEOUT_MS;
   o->channel.idle_timeout_ms = IPC_CHANNEL_INFINITE;
   check_name(o);
@@ -97,10 +105,14 @@ const char* ipc__option_error(const ipc__options_t* o) {
 
 /* ---- Options of every channel ------------------------------------------- */
 
+static int refuse_raw(ipc__options_t* o, const char* option) {
+  return ipc__option_refuse(o, UV_EINVAL, "%s: not with the raw framing",
+                            option);
+}
+
 int ipc__option_native_only(ipc__options_t* o, const char* option) {
   if (o->channel.framing == IPC_CHANNEL_FRAMING_RAW) {
-    return ipc__option_refuse(o, UV_EINVAL, "%s: not with the raw framing",
-                              option);
+    return refuse_raw(o, option);
   }
   o->native_only = option;
   return 0;
@@ -115,8 +127,10 @@ int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing) {
                               IPC_CHANNEL_FRAMING_RAW);
   if (err != 0) return err;
   o->channel.framing = framing;
-  if (o->native_only == NULL) return 0;
-  return ipc__option_native_only(o, o->native_only);
+  if (framing != IPC_CHANNEL_FRAMING_RAW) return 0;
+  if (o->native_only != NULL) return refuse_raw(o, o->native_only);
+  if (o->channel.on_request != NULL) return refuse_raw(o, "on_request");
+  return 0;
 }
 
 int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out) {
@@ -151,6 +165,47 @@ int ipc__option_set_max_queue(ipc__options_t* o, size_t bytes) {
   return err;
 }
 
+int ipc__option_set_max_queue_messages(ipc__options_t* o, uint32_t count) {
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(o, "max_queue_messages", count, 1, UINT32_MAX);
+  if (err == 0) o->channel.max_queue_messages = count;
+  return err;
+}
+
+int ipc__option_set_slow_reader(ipc__options_t* o, ipc_slow_reader_t policy) {
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err =
+      ipc__option_check_range(o, "slow_reader", policy, IPC_CHANNEL_SLOW_BLOCK,
+                              IPC_CHANNEL_SLOW_DISCONNECT);
+  if (err == 0) o->channel.slow_reader = policy;
+  return err;
+}
+
+int ipc__option_set_access(ipc__options_t* o, ipc_access_t access) {
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(o, "access", access, IPC_CHANNEL_ACCESS_DUPLEX,
+                                IPC_CHANNEL_ACCESS_OUTBOUND);
+  if (err == 0) o->channel.access = access;
+  return err;
+}
+
+int ipc__option_set_heartbeat(ipc__options_t* o, int interval_ms) {
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err =
+      ipc__option_check_timeout(o, "heartbeat", interval_ms, MIN_HEARTBEAT_MS);
+  if (err == 0) err = ipc__option_native_only(o, "heartbeat");
+  if (err == 0) o->channel.heartbeat_ms = interval_ms;
+  return err;
+}
+
 int ipc__option_set_close_timeout(ipc__options_t* o, int timeout_ms) {
   int err;
 
@@ -179,5 +234,47 @@ int ipc__option_set_allocator(ipc__options_t* o,
     return ipc__option_refuse(o, UV_EINVAL, "allocator: a function is NULL");
   }
   o->channel.allocator = *allocator;
+  return 0;
+}
+
+/* ---- Callbacks of every channel ----------------------------------------- */
+
+int ipc__option_on_message(ipc__options_t* o, ipc_message_cb cb) {
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_message = cb;
+  return 0;
+}
+
+/* Not by ipc__option_native_only: NULL takes the callback back. */
+int ipc__option_on_request(ipc__options_t* o, ipc_request_cb cb) {
+  if (o == NULL) return UV_EINVAL;
+  if (cb != NULL && o->channel.framing == IPC_CHANNEL_FRAMING_RAW) {
+    return refuse_raw(o, "on_request");
+  }
+  o->channel.on_request = cb;
+  return 0;
+}
+
+int ipc__option_on_state(ipc__options_t* o, ipc_state_cb cb) {
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_state = cb;
+  return 0;
+}
+
+int ipc__option_on_drain(ipc__options_t* o, ipc_drain_cb cb) {
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_drain = cb;
+  return 0;
+}
+
+int ipc__option_on_end(ipc__options_t* o, ipc_end_cb cb) {
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_end = cb;
+  return 0;
+}
+
+int ipc__option_on_close(ipc__options_t* o, ipc_close_cb cb) {
+  if (o == NULL) return UV_EINVAL;
+  o->channel.on_close = cb;
   return 0;
 }

@@ -8,6 +8,8 @@
 typedef struct ipc__settings_s {
   ipc_allocator_t allocator;
   ipc_message_cb on_message;
+  ipc_request_cb on_request;
+  ipc_state_cb on_state;
   ipc_drain_cb on_drain;
   ipc_end_cb on_end;
   ipc_close_cb on_close;
@@ -15,7 +17,12 @@ typedef struct ipc__settings_s {
   size_t out_bytes;
   size_t max_message_bytes;
   size_t max_queue_bytes;
+  size_t max_total_queue_bytes; /* SIZE_MAX: no limit, always so in a client */
+  uint32_t max_queue_messages;  /* UINT32_MAX: no limit */
   ipc_framing_t framing;
+  ipc_slow_reader_t slow_reader;
+  ipc_access_t access;
+  int heartbeat_ms;
   int close_timeout_ms;
   int idle_timeout_ms;
 } ipc__settings_t;
@@ -34,6 +41,7 @@ typedef struct ipc__server_options_s {
   ipc__options_t base;
   unsigned int max_instances;
   unsigned int pending_instances; /* 0: the system's default */
+  int64_t waiting_instances; /* -1: not set: 0, or 128 without on_connection */
   ipc_peers_t peers;
   int handshake_timeout_ms;
   const char* group;
@@ -51,7 +59,10 @@ typedef struct ipc__client_options_s {
   int connect_timeout_ms;
   int retry_interval_ms;
   int wait_for_server;
-  int wait_when_busy;
+  int wait_for_instance;
+  int wait_for_backlog;
+  int reconnect_first_ms;
+  int reconnect_max_ms;    /* 0: off */
   const char* server_user; /* NULL: as server_peers says */
   ipc_peers_t server_peers;
   ipc_impersonation_t impersonation;
@@ -66,10 +77,20 @@ int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing);
 int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out);
 int ipc__option_set_max_message(ipc__options_t* o, size_t bytes);
 int ipc__option_set_max_queue(ipc__options_t* o, size_t bytes);
+int ipc__option_set_max_queue_messages(ipc__options_t* o, uint32_t count);
+int ipc__option_set_slow_reader(ipc__options_t* o, ipc_slow_reader_t policy);
+int ipc__option_set_access(ipc__options_t* o, ipc_access_t access);
+int ipc__option_set_heartbeat(ipc__options_t* o, int interval_ms);
 int ipc__option_set_close_timeout(ipc__options_t* o, int timeout_ms);
 int ipc__option_set_idle_timeout(ipc__options_t* o, int timeout_ms);
 int ipc__option_set_allocator(ipc__options_t* o,
                               const ipc_allocator_t* allocator);
+int ipc__option_on_message(ipc__options_t* o, ipc_message_cb cb);
+int ipc__option_on_request(ipc__options_t* o, ipc_request_cb cb);
+int ipc__option_on_state(ipc__options_t* o, ipc_state_cb cb);
+int ipc__option_on_drain(ipc__options_t* o, ipc_drain_cb cb);
+int ipc__option_on_end(ipc__options_t* o, ipc_end_cb cb);
+int ipc__option_on_close(ipc__options_t* o, ipc_close_cb cb);
 
 /* Remembers the first bad value and, printf-like, what is wrong with it;
  * returns `status`. */

@@ -10,6 +10,7 @@
 #define DEFAULT_CONNECT_MS 5000
 #define DEFAULT_RETRY_MS 10
 #define MAX_RETRY_MS 60000
+#define MAX_RECONNECT_MS (24 * 60 * 60 * 1000)
 
 static_assert(sizeof(ipc__client_options_t) <= sizeof(ipc_client_options_t),
               "the client builder has outgrown its 512 bytes");
@@ -39,7 +40,8 @@ void ipc_client_options_init(ipc_client_options_t* options, const char* name) {
   ipc__option_init(&o->base, CLIENT_MAGIC, name);
   o->connect_timeout_ms = DEFAULT_CONNECT_MS;
   o->retry_interval_ms = DEFAULT_RETRY_MS;
-  o->wait_when_busy = 1;
+  o->wait_for_instance = 1;
+  o->wait_for_backlog = 1;
   o->impersonation = IPC_CHANNEL_IMPERSONATION_IDENTIFICATION;
 }
 
@@ -69,13 +71,31 @@ int ipc_client_options_set_wait_for_server(ipc_client_options_t* options,
   return 0;
 }
 
-int ipc_client_options_set_wait_when_busy(ipc_client_options_t* options,
-                                          int wait) {
+int ipc_client_options_set_wait_for_instance(ipc_client_options_t* options,
+                                             int wait) {
   ipc__client_options_t* o = client_of(options);
 
   if (o == NULL) return UV_EINVAL;
-  o->wait_when_busy = wait != 0;
+  o->wait_for_instance = wait != 0;
   return 0;
+}
+
+int ipc_client_options_set_wait_for_backlog(ipc_client_options_t* options,
+                                            int wait) {
+  ipc__client_options_t* o = client_of(options);
+
+  if (o == NULL) return UV_EINVAL;
+  o->wait_for_backlog = wait != 0;
+  return 0;
+}
+
+int ipc_client_options_set_wait_when_busy(ipc_client_options_t* options,
+                                          int wait) {
+  int err;
+
+  err = ipc_client_options_set_wait_for_instance(options, wait);
+  if (err != 0) return err;
+  return ipc_client_options_set_wait_for_backlog(options, wait);
 }
 
 int ipc_client_options_set_retry_interval(ipc_client_options_t* options,
@@ -142,6 +162,25 @@ int ipc_client_options_on_connect(ipc_client_options_t* options,
   return 0;
 }
 
+int ipc_client_options_set_reconnect(ipc_client_options_t* options,
+                                     int first_ms,
+                                     int max_ms) {
+  ipc__client_options_t* o = client_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(&o->base, "reconnect first_ms", first_ms, 1,
+                                MAX_RECONNECT_MS);
+  if (err == 0) {
+    err = ipc__option_check_range(&o->base, "reconnect max_ms", max_ms,
+                                  first_ms, MAX_RECONNECT_MS);
+  }
+  if (err != 0) return err;
+  o->reconnect_first_ms = first_ms;
+  o->reconnect_max_ms = max_ms;
+  return 0;
+}
+
 /* ---- Options of its channel --------------------------------------------- */
 
 int ipc_client_options_set_framing(ipc_client_options_t* options,
@@ -172,6 +211,26 @@ int ipc_client_options_set_max_queue_bytes(ipc_client_options_t* options,
   return ipc__option_set_max_queue(client_base(options), bytes);
 }
 
+int ipc_client_options_set_max_queue_messages(ipc_client_options_t* options,
+                                              uint32_t count) {
+  return ipc__option_set_max_queue_messages(client_base(options), count);
+}
+
+int ipc_client_options_set_slow_reader(ipc_client_options_t* options,
+                                       ipc_slow_reader_t policy) {
+  return ipc__option_set_slow_reader(client_base(options), policy);
+}
+
+int ipc_client_options_set_access(ipc_client_options_t* options,
+                                  ipc_access_t access) {
+  return ipc__option_set_access(client_base(options), access);
+}
+
+int ipc_client_options_set_heartbeat(ipc_client_options_t* options,
+                                     int interval_ms) {
+  return ipc__option_set_heartbeat(client_base(options), interval_ms);
+}
+
 int ipc_client_options_set_close_timeout(ipc_client_options_t* options,
                                          int timeout_ms) {
   return ipc__option_set_close_timeout(client_base(options), timeout_ms);
@@ -189,35 +248,29 @@ int ipc_client_options_set_allocator(ipc_client_options_t* options,
 
 int ipc_client_options_on_message(ipc_client_options_t* options,
                                   ipc_message_cb cb) {
-  ipc__options_t* o = client_base(options);
+  return ipc__option_on_message(client_base(options), cb);
+}
 
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_message = cb;
-  return 0;
+int ipc_client_options_on_request(ipc_client_options_t* options,
+                                  ipc_request_cb cb) {
+  return ipc__option_on_request(client_base(options), cb);
+}
+
+int ipc_client_options_on_state(ipc_client_options_t* options,
+                                ipc_state_cb cb) {
+  return ipc__option_on_state(client_base(options), cb);
 }
 
 int ipc_client_options_on_drain(ipc_client_options_t* options,
                                 ipc_drain_cb cb) {
-  ipc__options_t* o = client_base(options);
-
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_drain = cb;
-  return 0;
+  return ipc__option_on_drain(client_base(options), cb);
 }
 
 int ipc_client_options_on_end(ipc_client_options_t* options, ipc_end_cb cb) {
-  ipc__options_t* o = client_base(options);
-
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_end = cb;
-  return 0;
+  return ipc__option_on_end(client_base(options), cb);
 }
 
 int ipc_client_options_on_close(ipc_client_options_t* options,
                                 ipc_close_cb cb) {
-  ipc__options_t* o = client_base(options);
-
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_close = cb;
-  return 0;
+  return ipc__option_on_close(client_base(options), cb);
 }

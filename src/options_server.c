@@ -9,6 +9,7 @@
 
 #define DEFAULT_HANDSHAKE_MS 5000
 #define MAX_INSTANCES 1000000u
+#define MAX_WAITING 1000000u
 #define MAX_PENDING 128u
 
 static_assert(sizeof(ipc__server_options_t) <= sizeof(ipc_server_options_t),
@@ -39,7 +40,7 @@ void ipc_server_options_init(ipc_server_options_t* options, const char* name) {
   memset(options, 0, sizeof(*options));
   ipc__option_init(&o->base, SERVER_MAGIC, name);
   o->handshake_timeout_ms = DEFAULT_HANDSHAKE_MS;
-  o->mode = o->uid = o->gid = -1;
+  o->waiting_instances = o->mode = o->uid = o->gid = -1;
 }
 
 const char* ipc_server_options_error(const ipc_server_options_t* options) {
@@ -57,6 +58,30 @@ int ipc_server_options_set_max_instances(ipc_server_options_t* options,
   err = ipc__option_check_range(&o->base, "max_instances", count,
                                 IPC_CHANNEL_UNLIMITED, MAX_INSTANCES);
   if (err == 0) o->max_instances = count;
+  return err;
+}
+
+int ipc_server_options_set_waiting_instances(ipc_server_options_t* options,
+                                             unsigned int count) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(&o->base, "waiting_instances", count, 0,
+                                MAX_WAITING);
+  if (err == 0) o->waiting_instances = count;
+  return err;
+}
+
+int ipc_server_options_set_max_total_queue_bytes(ipc_server_options_t* options,
+                                                 size_t bytes) {
+  ipc__server_options_t* o = server_of(options);
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_size(&o->base, "max_total_queue_bytes", bytes, 1,
+                               SIZE_MAX);
+  if (err == 0) o->base.channel.max_total_queue_bytes = bytes;
   return err;
 }
 
@@ -218,6 +243,26 @@ int ipc_server_options_set_max_queue_bytes(ipc_server_options_t* options,
   return ipc__option_set_max_queue(server_base(options), bytes);
 }
 
+int ipc_server_options_set_max_queue_messages(ipc_server_options_t* options,
+                                              uint32_t count) {
+  return ipc__option_set_max_queue_messages(server_base(options), count);
+}
+
+int ipc_server_options_set_slow_reader(ipc_server_options_t* options,
+                                       ipc_slow_reader_t policy) {
+  return ipc__option_set_slow_reader(server_base(options), policy);
+}
+
+int ipc_server_options_set_access(ipc_server_options_t* options,
+                                  ipc_access_t access) {
+  return ipc__option_set_access(server_base(options), access);
+}
+
+int ipc_server_options_set_heartbeat(ipc_server_options_t* options,
+                                     int interval_ms) {
+  return ipc__option_set_heartbeat(server_base(options), interval_ms);
+}
+
 int ipc_server_options_set_close_timeout(ipc_server_options_t* options,
                                          int timeout_ms) {
   return ipc__option_set_close_timeout(server_base(options), timeout_ms);
@@ -235,35 +280,29 @@ int ipc_server_options_set_allocator(ipc_server_options_t* options,
 
 int ipc_server_options_on_message(ipc_server_options_t* options,
                                   ipc_message_cb cb) {
-  ipc__options_t* o = server_base(options);
+  return ipc__option_on_message(server_base(options), cb);
+}
 
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_message = cb;
-  return 0;
+int ipc_server_options_on_request(ipc_server_options_t* options,
+                                  ipc_request_cb cb) {
+  return ipc__option_on_request(server_base(options), cb);
+}
+
+int ipc_server_options_on_state(ipc_server_options_t* options,
+                                ipc_state_cb cb) {
+  return ipc__option_on_state(server_base(options), cb);
 }
 
 int ipc_server_options_on_drain(ipc_server_options_t* options,
                                 ipc_drain_cb cb) {
-  ipc__options_t* o = server_base(options);
-
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_drain = cb;
-  return 0;
+  return ipc__option_on_drain(server_base(options), cb);
 }
 
 int ipc_server_options_on_end(ipc_server_options_t* options, ipc_end_cb cb) {
-  ipc__options_t* o = server_base(options);
-
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_end = cb;
-  return 0;
+  return ipc__option_on_end(server_base(options), cb);
 }
 
 int ipc_server_options_on_close(ipc_server_options_t* options,
                                 ipc_close_cb cb) {
-  ipc__options_t* o = server_base(options);
-
-  if (o == NULL) return UV_EINVAL;
-  o->channel.on_close = cb;
-  return 0;
+  return ipc__option_on_close(server_base(options), cb);
 }

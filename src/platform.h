@@ -83,7 +83,8 @@ typedef struct ipc__listen_config_s {
   int64_t mode;         /* -1: from peers and group. Windows: always -1 */
   int64_t uid;          /* -1: leave. Windows: always -1 */
   int64_t gid;
-  const char* sddl; /* NULL: from peers and group. POSIX: always NULL */
+  const char* sddl;    /* NULL: from peers and group. POSIX: always NULL */
+  ipc_access_t access; /* see "One-way streams" below; native: duplex */
 } ipc__listen_config_t;
 
 typedef struct ipc__listener_callbacks_s {
@@ -115,6 +116,12 @@ void ipc__listener_start(ipc__listener_t* listener);
 /* The effective number. */
 unsigned int ipc__listener_pending_instances(const ipc__listener_t* listener);
 
+/* The effective sizes of the connections to come; 0 where the system won't say
+ * (Windows: those of a listener that is OUTBOUND). */
+void ipc__listener_buffer_sizes(const ipc__listener_t* listener,
+                                size_t* in_bytes,
+                                size_t* out_bytes);
+
 /* Gives the name back at once (Windows: when the last connection that was
  * handed out is closed), then calls on_close in a later callback, and no other
  * callback before it. A client that the system had connected already, but
@@ -129,15 +136,33 @@ typedef struct ipc__connect_config_s {
   size_t in_bytes; /* 0: the system's default. Windows: always 0 */
   size_t out_bytes;
   ipc_impersonation_t impersonation;
+  ipc_access_t access; /* see "One-way streams" below; native: duplex */
 } ipc__connect_config_t;
 
 /* One attempt, without waiting. UV_ENOENT: nobody serves the name, be it absent
  * or left behind by a dead server; UV_EBUSY: somebody does and takes no client
- * just now; UV_EACCES: no right to it, or its directory fails the check;
- * UV_ENOTSOCK: what has the name is not an endpoint. */
+ * from the system just now (its backlog is full, no pipe instance is free);
+ * UV_EACCES: no right to it, a one-way pipe goes the other way, or its
+ * directory fails the check; UV_ENOTSOCK: what has the name is not an endpoint.
+ */
 int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle);
 
 /* ---- Streams (stream.c) ------------------------------------------------- */
+
+/* One-way streams. `access` is seen from the side that sets it; the framing
+ * that we speak ourselves needs both ways whatever its messages do, so only raw
+ * channels ask for less than IPC_CHANNEL_ACCESS_DUPLEX.
+ *
+ * Windows: the pipe, or the client's handle, is one-way. A stream that is
+ * INBOUND can't write, one that is OUTBOUND can't even be read for its end: a
+ * uv_read_start would fail. That its peer has gone it is told by a write, the
+ * one under way or the next, with UV_EPIPE, and by nothing else.
+ *
+ * POSIX: sockets go both ways, and both ways are left open: to end the unused
+ * one at once looks to the peer like a close, and many a peer (Node's, unless
+ * told not to) then closes its own side too. Besides, an OUTBOUND stream could
+ * then no longer be read for the peer's end. So it is to be read, and what
+ * comes before the end is nobody's. */
 
 /* A connected handle under libuv: `pipe` reads (uv_read_start), we write. */
 typedef struct ipc__stream_s ipc__stream_t;
@@ -183,6 +208,10 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
 /* How many buffers one write takes with profit. */
 #define IPC__STREAM_WRITE_BUFFERS 64
 
+/* How many bytes a write under way still reads from our memory: while it isn't
+ * over they can't be withdrawn. POSIX: always 0. */
+size_t ipc__stream_in_flight(const ipc__stream_t* stream);
+
 /* Reads what is there already, for the first read after accepting. UV_EAGAIN:
  * nothing (always, on Windows); UV_EOF; an error. */
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size);
@@ -204,5 +233,29 @@ uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream);
 /* Closes; the peer sees the end now. A write under way calls on_written with
  * UV_ECANCELED, or not at all; on_closed is last. */
 void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb on_closed);
+
+/* ---- Foreign wait loops (pump.c) ---------------------------------------- */
+
+/* What a program can wait for to learn that the system has something for a
+ * loop; struct ipc__backend_s is in types.h. Times are not its business. All on
+ * the loop's thread, and never inside a run, but for ipc__backend_handle. */
+typedef struct ipc__backend_s ipc__backend_t;
+
+/* `backend` comes zeroed and stays where it is; the loop outlives it. May watch
+ * from a thread of its own. */
+int ipc__backend_open(uv_loop_t* loop, ipc__backend_t* backend);
+
+/* Signalled, or readable, from when the system has something for the loop at
+ * the latest until the next run; now and then for nothing. */
+uv_os_fd_t ipc__backend_handle(const ipc__backend_t* backend);
+
+/* Around each run. After it the handle is signalled again only for what the run
+ * has left, and what is new. */
+void ipc__backend_before_run(ipc__backend_t* backend);
+void ipc__backend_after_run(ipc__backend_t* backend);
+
+/* Stops watching, at once, and takes nothing from the loop: whatever the handle
+ * had announced is there for any later run. */
+void ipc__backend_close(ipc__backend_t* backend);
 
 #endif /* IPC_CHANNEL_PLATFORM_H */

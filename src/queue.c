@@ -4,65 +4,16 @@
 
 #include <string.h>
 
-#define FIRST_SLOTS 16u
-
-struct ipc__block_s {
-  size_t memory;         /* as the hub lent it */
-  size_t used;           /* bytes that were put in */
-  unsigned int segments; /* that lie in it and are not done with */
-  uint8_t bytes[];
-};
-
 #define BLOCK_HEAD offsetof(ipc__block_t, bytes)
-
-/* ---- Rings -------------------------------------------------------------- */
-
-static void* ring_at(const ipc__ring_t* ring, uint32_t i, size_t item) {
-  return (char*) ring->items + ((ring->first + i) & (ring->slots - 1)) * item;
-}
-
-/* Room for `more` items beyond those that are there. */
-static int ring_reserve(ipc__hub_t* hub,
-                        ipc__ring_t* ring,
-                        uint32_t more,
-                        size_t item) {
-  uint32_t slots = ring->slots == 0 ? FIRST_SLOTS : ring->slots;
-  size_t memory;
-  char* items;
-  uint32_t i;
-
-  while (slots < ring->count + more) {
-    if (slots > UINT32_MAX / 4) return UV_ENOMEM;
-    slots *= 2;
-  }
-  if (slots == ring->slots) return 0;
-  items = ipc__hub_take(hub, slots * item, &memory);
-  if (items == NULL) return UV_ENOMEM;
-  for (i = 0; i < ring->count; i++) {
-    memcpy(items + i * item, ring_at(ring, i, item), item);
-  }
-  ipc__hub_give(hub, ring->items, ring->memory);
-  ring->items = items;
-  ring->memory = memory;
-  ring->slots = slots;
-  ring->first = 0;
-  return 0;
-}
-
-static void ring_drop_first(ipc__ring_t* ring) {
-  ring->first = (ring->first + 1) & (ring->slots - 1);
-  ring->count--;
-}
-
-static void ring_give_back(ipc__hub_t* hub, ipc__ring_t* ring) {
-  ipc__hub_give(hub, ring->items, ring->memory);
-  memset(ring, 0, sizeof(*ring));
-}
 
 /* ---- Segments ----------------------------------------------------------- */
 
 static ipc__segment_t* segment_at(const ipc__queue_t* queue, uint32_t i) {
-  return ring_at(&queue->segments, i, sizeof(ipc__segment_t));
+  return ipc__ring_at(&queue->segments, i, sizeof(ipc__segment_t));
+}
+
+ipc__record_t* ipc__queue_record(const ipc__queue_t* queue, uint32_t i) {
+  return ipc__ring_at(&queue->records, i, sizeof(ipc__record_t));
 }
 
 static void add_segment(ipc__queue_t* queue,
@@ -122,40 +73,62 @@ static int reserve_staging(ipc__hub_t* hub, ipc__queue_t* queue, size_t size) {
   return 0;
 }
 
+size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count) {
+  size_t size = 0;
+  unsigned int i;
+
+  for (i = 0; i < count; i++) size += pieces[i].len;
+  return size;
+}
+
+/* All the room that a put may need. */
+static int reserve(ipc__hub_t* hub,
+                   ipc__queue_t* queue,
+                   size_t staged,
+                   unsigned int pieces,
+                   int has_record) {
+  if (ipc__ring_reserve(hub, &queue->segments, 1 + pieces,
+                        sizeof(ipc__segment_t)) != 0) {
+    return UV_ENOMEM;
+  }
+  if (has_record &&
+      ipc__ring_reserve(hub, &queue->records, 1, sizeof(ipc__record_t)) != 0) {
+    return UV_ENOMEM;
+  }
+  return staged > 0 ? reserve_staging(hub, queue, staged) : 0;
+}
+
 int ipc__queue_put(ipc__hub_t* hub,
                    ipc__queue_t* queue,
                    const uint8_t* head,
                    size_t head_size,
-                   const void* body,
-                   size_t body_size,
+                   const uv_buf_t* pieces,
+                   unsigned int count,
                    int borrow,
                    const ipc__record_t* record) {
-  size_t staged = head_size + (borrow ? 0 : body_size);
+  size_t body = ipc__pieces_size(pieces, count);
   ipc__record_t* slot;
+  unsigned int i;
 
-  /* Whatever can fail comes first. */
-  if (ring_reserve(hub, &queue->segments, 2, sizeof(ipc__segment_t)) != 0) {
+  if (reserve(hub, queue, head_size + (borrow ? 0 : body), count,
+              record != NULL) != 0) {
     return UV_ENOMEM;
   }
-  if (record != NULL &&
-      ring_reserve(hub, &queue->records, 1, sizeof(*record)) != 0) {
-    return UV_ENOMEM;
-  }
-  if (staged > 0 && reserve_staging(hub, queue, staged) != 0) {
-    return UV_ENOMEM;
-  }
-
   stage(queue, head, head_size);
-  if (borrow) {
-    add_segment(queue, body, body_size, NULL);
-  } else {
-    stage(queue, body, body_size);
+  for (i = 0; i < count; i++) {
+    if (borrow) {
+      add_segment(queue, (uint8_t*) pieces[i].base, pieces[i].len, NULL);
+    } else {
+      stage(queue, pieces[i].base, pieces[i].len);
+    }
   }
-  queue->queued += head_size + body_size;
+  queue->queued += head_size + body;
+  hub->queued_bytes += head_size + body;
   if (record != NULL) {
-    slot = ring_at(&queue->records, queue->records.count++, sizeof(*record));
+    slot = ipc__queue_record(queue, queue->records.count++);
     *slot = *record;
     slot->end = queue->queued;
+    slot->size = (uint32_t) (head_size + body);
   }
   return 0;
 }
@@ -188,10 +161,10 @@ unsigned int ipc__queue_gather(const ipc__queue_t* queue,
   return used;
 }
 
-static void drop_first_segment(ipc__hub_t* hub, ipc__queue_t* queue) {
-  ipc__block_t* block = segment_at(queue, 0)->block;
-
-  ring_drop_first(&queue->segments);
+/* One segment less lies in the block. */
+static void release_block(ipc__hub_t* hub,
+                          ipc__queue_t* queue,
+                          ipc__block_t* block) {
   if (block == NULL || --block->segments > 0) return;
   if (block == queue->staging) {
     block->used = 0;
@@ -200,8 +173,16 @@ static void drop_first_segment(ipc__hub_t* hub, ipc__queue_t* queue) {
   }
 }
 
+static void drop_first_segment(ipc__hub_t* hub, ipc__queue_t* queue) {
+  ipc__block_t* block = segment_at(queue, 0)->block;
+
+  ipc__ring_drop_first(&queue->segments);
+  release_block(hub, queue, block);
+}
+
 void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes) {
   queue->released += bytes;
+  hub->queued_bytes -= bytes;
   while (bytes > 0) {
     ipc__segment_t* first = segment_at(queue, 0);
 
@@ -216,29 +197,219 @@ void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes) {
   if (queue->segments.count == 0) ipc__queue_drop(hub, queue);
 }
 
+/* Takes the first record out of a ring. */
+static int pop(ipc__hub_t* hub, ipc__ring_t* ring, ipc__record_t* record) {
+  *record = *(ipc__record_t*) ipc__ring_at(ring, 0, sizeof(*record));
+  ipc__ring_drop_first(ring);
+  if (ring->count == 0) ipc__ring_give_back(hub, ring);
+  return 1;
+}
+
 int ipc__queue_pop(ipc__hub_t* hub,
                    ipc__queue_t* queue,
                    int all,
                    ipc__record_t* record) {
-  ipc__record_t* first;
-
+  if (queue->withdrawn.count > 0) return pop(hub, &queue->withdrawn, record);
   if (queue->records.count == 0) return 0;
-  first = ring_at(&queue->records, 0, sizeof(*first));
-  if (!all && first->end > queue->released) return 0;
-  *record = *first;
-  ring_drop_first(&queue->records);
-  if (queue->records.count == 0) ring_give_back(hub, &queue->records);
-  return 1;
+  if (!all && ipc__queue_record(queue, 0)->end > queue->released) return 0;
+  return pop(hub, &queue->records, record);
+}
+
+uint32_t ipc__queue_find(const ipc__queue_t* queue, ipc_op_t id) {
+  uint32_t low = 0;
+  uint32_t high = queue->records.count;
+
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+
+    if (ipc__queue_record(queue, middle)->id < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
 }
 
 void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue) {
   while (queue->segments.count > 0) drop_first_segment(hub, queue);
-  ring_give_back(hub, &queue->segments);
+  ipc__ring_give_back(hub, &queue->segments);
   /* Room for a record that a failed put had no use for. */
-  if (queue->records.count == 0) ring_give_back(hub, &queue->records);
+  if (queue->records.count == 0) ipc__ring_give_back(hub, &queue->records);
+  if (queue->withdrawn.count == 0) {
+    ipc__ring_give_back(hub, &queue->withdrawn);
+  }
   if (queue->staging != NULL) {
     ipc__hub_give(hub, queue->staging, queue->staging->memory);
     queue->staging = NULL;
   }
+  hub->queued_bytes -= ipc__queue_bytes(queue);
   queue->released = queue->queued;
+}
+
+/* ---- Taking out of the middle ------------------------------------------- */
+
+/* The segment that begins `offset` bytes from the front, made by cutting one in
+ * two where need be; there is a slot for that. */
+static uint32_t cut_at(ipc__queue_t* queue, uint64_t offset) {
+  ipc__segment_t* left;
+  ipc__segment_t* right;
+  uint32_t i;
+
+  for (i = 0; i < queue->segments.count && offset > 0; i++) {
+    size_t size = segment_at(queue, i)->size;
+
+    if (offset < size) {
+      left = ipc__ring_insert(&queue->segments, i, sizeof(*left));
+      right = segment_at(queue, i + 1);
+      *left = *right;
+      left->size = (size_t) offset;
+      right->base += offset;
+      right->size -= (size_t) offset;
+      if (left->block != NULL) left->block->segments++;
+      return i + 1;
+    }
+    offset -= size;
+  }
+  return i;
+}
+
+/* Takes out the bytes from position `from` to `to`; what is before them moves
+ * up. */
+static int take_out(ipc__hub_t* hub,
+                    ipc__queue_t* queue,
+                    uint64_t from,
+                    uint64_t to) {
+  uint32_t first;
+  uint32_t last;
+  uint32_t i;
+
+  if (from == to) return 0;
+  if (ipc__ring_reserve(hub, &queue->segments, 2, sizeof(ipc__segment_t)) !=
+      0) {
+    return UV_ENOMEM;
+  }
+  first = cut_at(queue, from - queue->released);
+  last = cut_at(queue, to - queue->released);
+  for (i = first; i < last; i++) {
+    release_block(hub, queue, segment_at(queue, i)->block);
+  }
+  ipc__ring_remove(&queue->segments, first, last - first,
+                   sizeof(ipc__segment_t));
+  queue->released += to - from;
+  hub->queued_bytes -= (size_t) (to - from);
+  for (i = 0; i < queue->records.count; i++) {
+    ipc__record_t* record = ipc__queue_record(queue, i);
+
+    if (record->end > from) break;
+    record->end += to - from;
+  }
+  return 0;
+}
+
+/* Moves a record, of which `gone` bytes have left, to those that wait for their
+ * callbacks; there is a slot. */
+static void move_to_withdrawn(ipc__queue_t* queue,
+                              uint32_t i,
+                              uint32_t gone,
+                              int status) {
+  ipc__ring_t* ring = &queue->withdrawn;
+  ipc__record_t* slot = ipc__ring_at(ring, ring->count++, sizeof(*slot));
+
+  *slot = *ipc__queue_record(queue, i);
+  slot->size = gone;
+  slot->status = (int16_t) status;
+  ipc__ring_remove(&queue->records, i, 1, sizeof(*slot));
+}
+
+int ipc__queue_withdraw(ipc__hub_t* hub,
+                        ipc__queue_t* queue,
+                        uint32_t i,
+                        int status) {
+  ipc__record_t* record = ipc__queue_record(queue, i);
+  int err;
+
+  err = ipc__ring_reserve(hub, &queue->withdrawn, 1, sizeof(*record));
+  if (err == 0) {
+    err = take_out(hub, queue, ipc__record_start(record), record->end);
+  }
+  if (err != 0) return err;
+  move_to_withdrawn(queue, i, 0, status);
+  if (queue->segments.count == 0) ipc__queue_drop(hub, queue);
+  return 0;
+}
+
+/* Puts bytes of the library's own in front of all others. */
+static int put_first(ipc__hub_t* hub,
+                     ipc__queue_t* queue,
+                     const uint8_t* bytes,
+                     size_t size) {
+  ipc__segment_t* segment;
+  ipc__block_t* block;
+  size_t memory;
+  uint32_t i;
+
+  if (size == 0) return 0;
+  if (ipc__ring_reserve(hub, &queue->segments, 1, sizeof(*segment)) != 0) {
+    return UV_ENOMEM;
+  }
+  block = ipc__hub_take(hub, BLOCK_HEAD + size, &memory);
+  if (block == NULL) return UV_ENOMEM;
+  block->memory = memory;
+  block->used = size;
+  block->segments = 1;
+  memcpy(block->bytes, bytes, size);
+  segment = ipc__ring_insert(&queue->segments, 0, sizeof(*segment));
+  segment->base = block->bytes;
+  segment->size = size;
+  segment->block = block;
+  /* The front of the queue is earlier now; what is complete stays so. */
+  for (i = 0; i < queue->records.count; i++) {
+    ipc__record_t* record = ipc__queue_record(queue, i);
+
+    if (record->end > queue->released) break;
+    record->end = 0;
+  }
+  queue->released -= size;
+  hub->queued_bytes += size;
+  return 0;
+}
+
+int ipc__queue_restart(ipc__hub_t* hub,
+                       ipc__queue_t* queue,
+                       uint64_t from,
+                       const uint8_t* head,
+                       size_t head_size,
+                       int status) {
+  uint64_t kept = queue->released;
+  ipc__record_t* record;
+  uint32_t i = 0;
+
+  if (ipc__ring_reserve(hub, &queue->withdrawn, queue->records.count,
+                        sizeof(*record)) != 0) {
+    return UV_ENOMEM;
+  }
+  /* What has begun to leave, and between records what was ours. */
+  while (i < queue->records.count) {
+    record = ipc__queue_record(queue, i);
+    if (record->end <= queue->released) {
+      i++; /* complete; its callback is due */
+    } else if (ipc__record_start(record) < from) {
+      uint64_t gone = from - ipc__record_start(record);
+
+      if (gone > record->size) gone = record->size;
+      move_to_withdrawn(queue, i, (uint32_t) gone, status);
+    } else {
+      /* Moves up what is in front, which is what was kept so far. */
+      uint64_t start = ipc__record_start(record);
+      uint64_t end = record->end;
+
+      if (take_out(hub, queue, kept, start) != 0) return UV_ENOMEM;
+      from += start - kept;
+      kept = end;
+      i++;
+    }
+  }
+  if (take_out(hub, queue, kept, queue->queued) != 0) return UV_ENOMEM;
+  return put_first(hub, queue, head, head_size);
 }

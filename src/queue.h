@@ -5,12 +5,18 @@
 #ifndef IPC_CHANNEL_QUEUE_H
 #define IPC_CHANNEL_QUEUE_H
 
-#include "hub.h"
+#include "ring.h"
 
 /* A staging block: small messages gather here and leave in one write. */
 #define IPC__QUEUE_BLOCK_BYTES ((size_t) 64 << 10)
 
-typedef struct ipc__block_s ipc__block_t;
+/* Memory that copies lie in; goes back to the hub with the last segment. */
+typedef struct ipc__block_s {
+  size_t memory;         /* as the hub lent it */
+  size_t used;           /* bytes that were put in */
+  unsigned int segments; /* that lie in it and are not done with */
+  uint8_t bytes[];
+} ipc__block_t;
 
 typedef struct ipc__segment_s {
   const uint8_t* base;
@@ -18,44 +24,53 @@ typedef struct ipc__segment_s {
   ipc__block_t* block; /* that the bytes are in; NULL: borrowed */
 } ipc__segment_t;
 
+struct ipc__op_s;
+
+/* One send of the user. */
 typedef struct ipc__record_s {
-  uint64_t end; /* of the send, counted in bytes from the first ever queued */
+  uint64_t end; /* counted in bytes from the first ever queued */
+  ipc_op_t id;  /* grows along the queue */
   ipc_send_cb cb;
   void* arg;
+  struct ipc__op_s* op;     /* with a deadline; NULL: none */
+  uint32_t size;            /* in the queue, what the framing adds included */
+  int16_t status;           /* of one that was withdrawn */
+  uint8_t head;             /* bytes of the framing's */
+  unsigned int stays : 1;   /* not dropped for a later one */
+  unsigned int is_told : 1; /* its deadline has passed, and its user knows */
 } ipc__record_t;
 
-/* A growing ring of fixed-size items. */
-typedef struct ipc__ring_s {
-  void* items;
-  size_t memory;  /* bytes of items, as the hub lent them */
-  uint32_t slots; /* a power of two; 0: no memory yet */
-  uint32_t first;
-  uint32_t count;
-} ipc__ring_t;
+static inline uint64_t ipc__record_start(const ipc__record_t* record) {
+  return record->end - record->size;
+}
 
 typedef struct ipc__queue_s {
   ipc__ring_t segments;
   ipc__ring_t records;
+  ipc__ring_t withdrawn; /* records that wait for their callbacks */
   ipc__block_t* staging; /* the block that takes the next copy, or NULL */
   uint64_t queued;       /* bytes ever put in */
-  uint64_t released;     /* bytes ever taken out */
+  uint64_t released;     /* bytes ever taken out, or withdrawn */
 } ipc__queue_t;
 
 static inline size_t ipc__queue_bytes(const ipc__queue_t* queue) {
   return (size_t) (queue->queued - queue->released);
 }
 
-/* Appends head and body; the body is copied, or borrowed. All or nothing:
- * UV_ENOMEM. `record`: of the user's send, its `end` is filled in; NULL where
- * the bytes are the library's own. */
+/* Appends head and pieces; the pieces are copied, or borrowed. All or nothing:
+ * UV_ENOMEM. `record`: of the user's send, its `end` and `size` are filled in;
+ * NULL where the bytes are the library's own. */
 int ipc__queue_put(ipc__hub_t* hub,
                    ipc__queue_t* queue,
                    const uint8_t* head,
                    size_t head_size,
-                   const void* body,
-                   size_t body_size,
+                   const uv_buf_t* pieces,
+                   unsigned int count,
                    int borrow,
                    const ipc__record_t* record);
+
+/* The bytes of all pieces. */
+size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count);
 
 /* The buffers from byte `skip` of the queue on, at most `limit` bytes and
  * `count` buffers; returns how many. */
@@ -68,12 +83,35 @@ unsigned int ipc__queue_gather(const ipc__queue_t* queue,
 /* The first `bytes` are done with. */
 void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes);
 
-/* Takes out the oldest send that is complete, or with `all` the oldest; 0 when
- * there is none. */
+/* Takes out a record that was withdrawn, or the oldest that is complete, or
+ * with `all` the oldest; 0 when there is none. */
 int ipc__queue_pop(ipc__hub_t* hub,
                    ipc__queue_t* queue,
                    int all,
                    ipc__record_t* record);
+
+/* The i-th oldest record that is in the queue, and the one with an id or, where
+ * that is gone, the next; records.count if there is none. */
+ipc__record_t* ipc__queue_record(const ipc__queue_t* queue, uint32_t i);
+uint32_t ipc__queue_find(const ipc__queue_t* queue, ipc_op_t id);
+
+/* Takes the i-th record's bytes out of the queue, of which none may have left,
+ * and has ipc__queue_pop give the record with `status`. Positions before it
+ * grow by its size. UV_ENOMEM: nothing is changed. */
+int ipc__queue_withdraw(ipc__hub_t* hub,
+                        ipc__queue_t* queue,
+                        uint32_t i,
+                        int status);
+
+/* Keeps only whole records that begin at `from` or later, behind a new head:
+ * what the next connection begins with. The records before that end with
+ * `status`. UV_ENOMEM: the queue is good for nothing but ipc__queue_drop. */
+int ipc__queue_restart(ipc__hub_t* hub,
+                       ipc__queue_t* queue,
+                       uint64_t from,
+                       const uint8_t* head,
+                       size_t head_size,
+                       int status);
 
 /* Gives all memory back; what is queued is forgotten, but not the records. */
 void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue);

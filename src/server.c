@@ -15,7 +15,9 @@ static void finish(ipc_server_t* server) {
 
   if (!server->is_closing || server->listener != NULL) return;
   if (server->channels != NULL || server->refused != NULL) return;
+  ipc__server_end_accepts(server);
   if (server->on_close != NULL) server->on_close(server);
+  ipc__loop_gone(hub->own_loop, server, NULL);
   ipc__free(&hub->settings.allocator, server->group_id);
   ipc__free(&hub->settings.allocator, server);
   ipc__hub_unref(hub);
@@ -23,12 +25,10 @@ static void finish(ipc_server_t* server) {
 
 /* A raw server takes clients from the system only while there is a place for
  * them; a native one always has one to tell them no. */
-static void update_listening(ipc_server_t* server) {
-  int is_full = server->max_instances != IPC_CHANNEL_UNLIMITED &&
-                server->instances >= server->max_instances;
-
+void ipc__server_update_listening(ipc_server_t* server) {
   if (server->is_closing) return;
-  if (is_full && server->hub->settings.framing == IPC_CHANNEL_FRAMING_RAW) {
+  if (server->hub->settings.framing == IPC_CHANNEL_FRAMING_RAW &&
+      !ipc__server_has_room(server)) {
     ipc__listener_stop(server->listener);
   } else {
     ipc__listener_start(server->listener);
@@ -68,6 +68,10 @@ static void remove_channel(ipc_server_t* server, ipc_channel_t* channel) {
   } else {
     unlink_channel(&server->channels, channel);
     server->instances--;
+    if (channel->is_dead_instance) server->dead_instances--;
+    if (channel->has_instance) server->used_instances--;
+    if (channel->is_waiting) server->waiting--;
+    channel->has_instance = channel->is_dead_instance = channel->is_waiting = 0;
   }
 }
 
@@ -75,7 +79,7 @@ void ipc__server_forget(ipc_channel_t* channel) {
   ipc_server_t* server = channel->server;
 
   remove_channel(server, channel);
-  update_listening(server);
+  ipc__server_update_listening(server);
   finish(server);
 }
 
@@ -98,8 +102,9 @@ static void set_handshake_deadline(ipc_channel_t* channel) {
 }
 
 void ipc__server_handshake_failed(ipc_channel_t* channel) {
-  if (channel->state == IPC__GREETING)
+  if (channel->state == IPC__GREETING && !channel->is_waiting) {
     channel->server->stats.handshake_errors++;
+  }
   ipc__channel_destroy(channel, 0);
 }
 
@@ -144,27 +149,6 @@ void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict) {
   ipc__hub_due(channel->hub, channel);
 }
 
-static void surface(ipc_channel_t* channel) {
-  ipc_server_t* server = channel->server;
-
-  channel->is_surfaced = 1;
-  server->stats.accepted++;
-  ipc__channel_opened(channel);
-  if (server->on_connection != NULL) {
-    server->on_connection(server, channel);
-  } else {
-    channel->is_owned = 1;
-  }
-}
-
-void ipc__server_greeted(ipc_channel_t* channel) {
-  if (ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) != 0) {
-    ipc__server_handshake_failed(channel);
-    return;
-  }
-  surface(channel);
-}
-
 /* ---- Accepting ---------------------------------------------------------- */
 
 /* Whether this client may in, before a byte of it has been read. */
@@ -185,11 +169,8 @@ static ipc__verdict_t judge(ipc_server_t* server, uv_os_fd_t handle) {
   if (server->on_admit != NULL && server->on_admit(server, &peer) != 0) {
     return IPC__VERDICT_DENIED;
   }
-  if (server->max_instances != IPC_CHANNEL_UNLIMITED &&
-      server->instances >= server->max_instances) {
-    return IPC__VERDICT_BUSY;
-  }
-  return IPC__VERDICT_ACCEPTED;
+  return ipc__server_has_room(server) ? IPC__VERDICT_ACCEPTED
+                                      : IPC__VERDICT_BUSY;
 }
 
 static void report_error(ipc_server_t* server, int status) {
@@ -218,14 +199,14 @@ static void welcome(ipc_server_t* server,
   if (err != 0) {
     ipc__channel_destroy(channel, 0);
     report_error(server, err);
+  } else if (!ipc__channel_is_native(channel)) {
+    ipc__server_greeted(channel);
   } else if (verdict != IPC__VERDICT_ACCEPTED) {
     ipc__server_refuse(channel, verdict);
-  } else if (ipc__channel_is_native(channel)) {
+  } else {
     set_handshake_deadline(channel);
     /* A client speaks first and at once: most often it has already. */
     ipc__channel_read_now(channel);
-  } else {
-    surface(channel);
   }
   ipc__hub_due(server->hub, channel);
 }
@@ -239,13 +220,13 @@ static void on_accept(void* owner, uv_os_fd_t handle) {
   verdict = judge(server, handle);
   if (server->is_closing) { /* by on_admit */
     ipc__handle_close(handle);
-  } else if (verdict != IPC__VERDICT_ACCEPTED &&
+  } else if (verdict == IPC__VERDICT_DENIED &&
              hub->settings.framing == IPC_CHANNEL_FRAMING_RAW) {
     server->stats.refused_peer++;
     ipc__handle_close(handle);
   } else {
     welcome(server, handle, verdict);
-    update_listening(server);
+    ipc__server_update_listening(server);
   }
   ipc__hub_leave(hub);
 }
@@ -285,6 +266,9 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   config.pending_instances = o->pending_instances;
   config.in_bytes = o->base.channel.in_bytes;
   config.out_bytes = o->base.channel.out_bytes;
+  config.access = hub->settings.framing == IPC_CHANNEL_FRAMING_RAW
+                      ? hub->settings.access
+                      : IPC_CHANNEL_ACCESS_DUPLEX;
   config.peers = o->peers;
   config.group_id = server->group_id;
   config.mode = o->mode;
@@ -320,6 +304,7 @@ static int create_server(ipc__hub_t* hub,
   server->data = data;
   server->peers = o->peers;
   server->max_instances = o->max_instances;
+  server->waiting_instances = o->waiting_instances;
   server->handshake_timeout_ms = o->handshake_timeout_ms;
   server->on_admit = o->on_admit;
   server->on_connection = o->on_connection;
@@ -342,7 +327,7 @@ int ipc_server_listen(uv_loop_t* loop,
   ipc_server_t* server;
   int err;
 
-  if (loop == NULL || o == NULL || out == NULL) return UV_EINVAL;
+  if (o == NULL || out == NULL) return UV_EINVAL;
   *out = NULL;
   if (o->base.error != 0) return o->base.error;
   err = ipc_name_resolve(o->base.name, &name);
@@ -353,6 +338,7 @@ int ipc_server_listen(uv_loop_t* loop,
   if (err != 0) goto fail_hub;
   err = open_listener(server, o);
   if (err != 0) goto fail_server;
+  ipc__loop_hold(hub->own_loop);
   *out = server;
   return 0;
 
@@ -360,7 +346,7 @@ fail_server:
   ipc__free(&hub->settings.allocator, server->group_id);
   ipc__free(&hub->settings.allocator, server);
 fail_hub:
-  ipc__hub_unref(hub);
+  ipc__hub_abandon(hub);
   return err;
 }
 
@@ -402,15 +388,25 @@ int ipc_server_info(const ipc_server_t* server, ipc_server_info_t* info) {
   if (server == NULL || info == NULL) return UV_EINVAL;
   memset(info, 0, sizeof(*info));
   info->os_name = server->hub->os_name;
+  info->transport = IPC__TRANSPORT;
   info->framing = server->hub->settings.framing;
+  info->access = server->hub->settings.access;
   info->max_instances = server->max_instances;
   info->pending_instances = server->pending_instances;
+  info->waiting_instances = ipc__server_waiting_instances(server);
+  if (server->listener != NULL) {
+    ipc__listener_buffer_sizes(server->listener, &info->in_buffer_bytes,
+                               &info->out_buffer_bytes);
+  }
   return 0;
 }
 
 int ipc_server_stats(const ipc_server_t* server, ipc_server_stats_t* stats) {
   if (server == NULL || stats == NULL) return UV_EINVAL;
   *stats = server->stats;
-  stats->instances = server->instances;
+  stats->instances =
+      server->instances - server->dead_instances - server->waiting;
+  stats->waiting = server->waiting;
+  stats->bytes_queued = server->hub->queued_bytes;
   return 0;
 }

@@ -4,6 +4,10 @@
 
 #include "channel.h"
 
+/* Clients that wait for an accept unless the options say otherwise: as many as
+ * a backlog holds. */
+#define IPC__SERVER_PULL_WAITING 128u
+
 struct ipc_server_s {
   ipc__hub_t* hub;
   ipc__listener_t* listener; /* NULL: closed */
@@ -19,10 +23,28 @@ struct ipc_server_s {
   ipc_connection_cb on_connection;
   ipc_server_error_cb on_error;
   ipc_server_close_cb on_close;
-  unsigned int instances; /* in `channels` */
-  unsigned int refusing;  /* in `refused`, those that are closing included */
+  int64_t waiting_instances;   /* -1: the default */
+  unsigned int instances;      /* in `channels` */
+  unsigned int used_instances; /* those that the user has, connected */
+  unsigned int dead_instances; /* in `channels` without a connection */
+  unsigned int waiting;        /* in `channels`, waiting for their turn */
+  ipc__ops_t accepts;
+  ipc__ops_t ended_accepts; /* cancelled; their callbacks are due */
+  ipc_op_t last_op;
+  unsigned int refusing; /* in `refused`, those that are closing included */
   ipc_server_stats_t stats;
+  int is_pulled; /* by ipc_server_accept */
   int is_closing;
 };
+
+/* server.c */
+/* Takes clients from the system, or leaves them there. */
+void ipc__server_update_listening(ipc_server_t* server);
+
+/* server_room.c */
+/* Whether one client more may come in, to be served or to wait. */
+int ipc__server_has_room(const ipc_server_t* server);
+unsigned int ipc__server_waiting_instances(const ipc_server_t* server);
+void ipc__server_end_accepts(ipc_server_t* server);
 
 #endif /* IPC_CHANNEL_SERVER_H */

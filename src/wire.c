@@ -17,7 +17,7 @@ static void put_u16(uint8_t* out, uint16_t value) {
   out[1] = (uint8_t) (value >> 8);
 }
 
-static void put_u32(uint8_t* out, uint32_t value) {
+void ipc__wire_put_u32(uint8_t* out, uint32_t value) {
   put_u16(out, (uint16_t) value);
   put_u16(out + 2, (uint16_t) (value >> 16));
 }
@@ -26,17 +26,17 @@ static uint16_t get_u16(const uint8_t* in) {
   return (uint16_t) (in[0] | in[1] << 8);
 }
 
-static uint32_t get_u32(const uint8_t* in) {
+uint32_t ipc__wire_get_u32(const uint8_t* in) {
   return get_u16(in) | (uint32_t) get_u16(in + 2) << 16;
 }
 
 void ipc__wire_put_u64(uint8_t* out, uint64_t value) {
-  put_u32(out, (uint32_t) value);
-  put_u32(out + 4, (uint32_t) (value >> 32));
+  ipc__wire_put_u32(out, (uint32_t) value);
+  ipc__wire_put_u32(out + 4, (uint32_t) (value >> 32));
 }
 
 uint64_t ipc__wire_get_u64(const uint8_t* in) {
-  return get_u32(in) | (uint64_t) get_u32(in + 4) << 32;
+  return ipc__wire_get_u32(in) | (uint64_t) ipc__wire_get_u32(in + 4) << 32;
 }
 
 void ipc__wire_put_hello(uint8_t* out, const ipc__hello_t* hello) {
@@ -44,8 +44,8 @@ void ipc__wire_put_hello(uint8_t* out, const ipc__hello_t* hello) {
   out[4] = hello->version;
   out[5] = hello->verdict;
   put_u16(out + 6, hello->features);
-  put_u32(out + 8, hello->max_message_bytes);
-  put_u32(out + 12, 0);
+  ipc__wire_put_u32(out + 8, hello->max_message_bytes);
+  ipc__wire_put_u32(out + 12, hello->heartbeat_ms);
 }
 
 int ipc__wire_get_hello(const uint8_t* in, ipc__hello_t* hello) {
@@ -53,7 +53,8 @@ int ipc__wire_get_hello(const uint8_t* in, ipc__hello_t* hello) {
   hello->version = in[4];
   hello->verdict = in[5];
   hello->features = get_u16(in + 6);
-  hello->max_message_bytes = get_u32(in + 8);
+  hello->max_message_bytes = ipc__wire_get_u32(in + 8);
+  hello->heartbeat_ms = ipc__wire_get_u32(in + 12);
   return 0;
 }
 
@@ -62,7 +63,7 @@ int ipc__wire_may_be_hello(const uint8_t* in, size_t size) {
 }
 
 void ipc__wire_put_header(uint8_t* out, uint8_t kind, uint32_t size) {
-  put_u32(out, size);
+  ipc__wire_put_u32(out, size);
   out[4] = kind;
   out[5] = out[6] = out[7] = 0;
 }
@@ -82,16 +83,34 @@ static int64_t exact_size(uint8_t kind) {
   }
 }
 
+/* What a kind that carries a message puts in front of it; -1: it carries none.
+ */
+static int prefix_size(uint8_t kind) {
+  switch (kind) {
+    case IPC__WIRE_MESSAGE:
+      return 0;
+    case IPC__WIRE_REQUEST:
+      return IPC__WIRE_REQUEST_BYTES;
+    case IPC__WIRE_REPLY:
+      return IPC__WIRE_REPLY_BYTES;
+    default:
+      return -1;
+  }
+}
+
 int ipc__wire_get_header(const uint8_t* in,
                          uint32_t max_bytes,
                          ipc__frame_t* frame) {
   int64_t exact;
+  int prefix;
 
-  frame->size = get_u32(in);
+  frame->size = ipc__wire_get_u32(in);
   frame->kind = in[4];
   if ((in[5] | in[6] | in[7]) != 0) return UV_EPROTO;
-  if (frame->kind == IPC__WIRE_MESSAGE) {
-    return frame->size > max_bytes ? UV_EMSGSIZE : 0;
+  prefix = prefix_size(frame->kind);
+  if (prefix >= 0) {
+    if (frame->size < (uint32_t) prefix) return UV_EPROTO;
+    return frame->size - (uint32_t) prefix > max_bytes ? UV_EMSGSIZE : 0;
   }
   exact = exact_size(frame->kind);
   if (exact < 0 && (frame->kind & IPC__WIRE_MUST_UNDERSTAND)) return UV_EPROTO;

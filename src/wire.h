@@ -10,6 +10,8 @@
 #define IPC__WIRE_HELLO_BYTES 16
 #define IPC__WIRE_HEADER_BYTES 8
 #define IPC__WIRE_PING_BYTES 8
+#define IPC__WIRE_REQUEST_BYTES 4 /* in front of a request: its number */
+#define IPC__WIRE_REPLY_BYTES 8   /* of a reply: the number and a status */
 
 /* Frame kinds. A receiver that doesn't know a kind with MUST_UNDERSTAND ends
  * the channel; without, it skips the frame. */
@@ -19,7 +21,21 @@ enum {
   IPC__WIRE_PONG = 0x02,
   IPC__WIRE_MESSAGE = 0x80,
   IPC__WIRE_FIN = 0x81,
-  IPC__WIRE_FIN_ACK = 0x82
+  IPC__WIRE_FIN_ACK = 0x82,
+  IPC__WIRE_REQUEST = 0x83,
+  IPC__WIRE_REPLY = 0x84
+};
+
+/* What a reply says beside the number. */
+enum { IPC__REPLY_DONE = 0, IPC__REPLY_NOBODY = 1 };
+
+/* Features, in the hello: what the speaker does, or doesn't. */
+enum {
+  IPC__FEATURE_HEARTBEAT = 1,  /* beats as often as it is asked to */
+  IPC__FEATURE_CALLS = 2,      /* knows REQUEST and REPLY */
+  IPC__FEATURE_NO_SEND = 4,    /* sends no messages */
+  IPC__FEATURE_NO_RECEIVE = 8, /* wants none */
+  IPC__FEATURE_ONE_WAY = IPC__FEATURE_NO_SEND | IPC__FEATURE_NO_RECEIVE
 };
 
 /* What a server's hello says of the connection. */
@@ -38,6 +54,8 @@ typedef struct ipc__hello_s {
   uint8_t verdict;
   uint16_t features;
   uint32_t max_message_bytes;
+  uint32_t
+      heartbeat_ms; /* how often it wants to hear something; 0: never mind */
 } ipc__hello_t;
 
 typedef struct ipc__frame_s {
@@ -59,6 +77,8 @@ int ipc__wire_get_header(const uint8_t* in,
                          uint32_t max_bytes,
                          ipc__frame_t* frame);
 
+void ipc__wire_put_u32(uint8_t* out, uint32_t value);
+uint32_t ipc__wire_get_u32(const uint8_t* in);
 void ipc__wire_put_u64(uint8_t* out, uint64_t value);
 uint64_t ipc__wire_get_u64(const uint8_t* in);
 

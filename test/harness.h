@@ -84,6 +84,10 @@ int test_wait(test_child_t* child);
 /* In the child. */
 void test_say_ready(void);
 
+/* Waits without the loop: 1 when the handle is signalled or readable, 0 when
+ * the time is over; -1 is no limit. */
+int test_wait_handle(uv_os_fd_t handle, int timeout_ms);
+
 /* An allocator that counts, and fails where it is told to. */
 typedef struct test_memory_s {
   int64_t blocks;    /* allocated now */

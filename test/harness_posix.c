@@ -1,4 +1,5 @@
 /* The harness on Linux and macOS. */
+#include <poll.h>
 #include "harness_os.h"
 
 #include <fcntl.h>
@@ -33,6 +34,14 @@ unsigned int test_count_handles(void) {
   int fd;
 
   for (fd = 0; fd < MAX_FD; fd++) count += fcntl(fd, F_GETFD) != -1;
+  return count;
+}
+
+int test_wait_handle(uv_os_fd_t handle, int timeout_ms) {
+  struct pollfd wanted = {handle, POLLIN, 0};
+  int count = poll(&wanted, 1, timeout_ms);
+
+  assert_true(count == 0 || (count == 1 && wanted.revents == POLLIN));
   return count;
 }
 

@@ -29,6 +29,14 @@ unsigned int test_count_handles(void) {
   return count;
 }
 
+int test_wait_handle(uv_os_fd_t handle, int timeout_ms) {
+  DWORD limit = timeout_ms < 0 ? INFINITE : (DWORD) timeout_ms;
+  DWORD result = WaitForSingleObject(handle, limit);
+
+  assert_true(result == WAIT_OBJECT_0 || result == WAIT_TIMEOUT);
+  return result == WAIT_OBJECT_0;
+}
+
 int test_is_windows(void) {
   return 1;
 }

@@ -184,9 +184,13 @@ void pair_finish(pair_t* pair) {
 
 /* ---- Sides -------------------------------------------------------------- */
 
-static void on_sent(ipc_channel_t* channel, void* arg, int status) {
+static void on_sent(ipc_channel_t* channel,
+                    void* arg,
+                    int status,
+                    size_t sent) {
   side_t* side = side_of(channel);
 
+  (void) sent;
   assert_false(side->in_call);
   assert_int_equal(side->sent + side->failed, (intptr_t) arg);
   assert_int_equal(side->closes, 0);

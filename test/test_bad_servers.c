@@ -226,6 +226,7 @@ static void test_busy_then_accepted(void** state) {
   run_until(&pair.client.sent, 2);
   assert_int_equal(side_send(&pair.client, "third", 5), 0);
   size = test_put_hello(expected, 0xff, 16 << 20);
+  expected[6] = 3; /* features: heartbeat, calls */
   size += test_put_frame(expected + size, 0x80, "first", 5);
   size += test_put_frame(expected + size, 0x80, "second", 6);
   assert_int_equal(pair.accepted.log_size, size);

@@ -68,7 +68,11 @@ static void on_client_close(ipc_channel_t* channel,
   client_of(channel)->channel = NULL;
 }
 
-static void on_sent(ipc_channel_t* channel, void* arg, int status) {
+static void on_sent(ipc_channel_t* channel,
+                    void* arg,
+                    int status,
+                    size_t sent) {
+  (void) sent;
   assert_ptr_equal(arg, client_of(channel));
   client_of(channel)->sent++;
   client_of(channel)->send_status = status;

@@ -436,7 +436,11 @@ static int check_new_descriptors(void) {
 
 static int drained;
 
-static void on_drained(ipc_channel_t* channel, void* arg, int status) {
+static void on_drained(ipc_channel_t* channel,
+                       void* arg,
+                       int status,
+                       size_t sent) {
+  (void) sent;
   (void) channel;
   (void) arg;
   (void) status;

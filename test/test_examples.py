@@ -127,6 +127,24 @@ def test_lines_come_back_as_messages():
     assert sent == back == read("LICENSE").splitlines()
 
 
+def test_foreign_loop():
+    """The program's own clock ticks before, between and after the clients."""
+    name = name_of("foreign")
+    own = "foreign_loop_win32" if IS_WINDOWS else "foreign_loop_poll"
+    with Program(own, name) as server:
+        server.wait_for("listening on ")
+        server.wait_for("tick")
+        for _ in range(3):
+            with Program("echo_client", name, "one", "three words here") as client:
+                assert client.wait() == 0, client.output()
+                assert client.output().splitlines() == ["one", "three words here"]
+        ticks = server.output().count("tick")
+        server.wait_for((ticks + 1) * "tick\n")
+        with Program("echo_client", name, "stop") as client:
+            assert client.wait() == 0, client.output()
+        assert server.wait() == 0, server.output()
+
+
 def test_bytes_come_back():
     echo_file(os.path.join(ROOT, "LICENSE"), "raw")
 
@@ -153,6 +171,96 @@ def test_echo_client():
 
 def test_echo_client_without_a_server():
     with Program("echo_client", name_of("nobody"), "one") as client:
+        assert client.wait() == 1
+        assert "no such file" in client.output()
+
+
+def test_pull_client():
+    name = name_of("pull")
+    with Program("echo_server", name) as server:
+        server.wait_for("listening on ")
+        with Program("pull_client", name, "one", "", "three words here") as client:
+            assert client.wait() == 0, client.output()
+            assert client.output().splitlines() == ["one", "", "three words here"]
+
+
+def test_pull_client_without_a_server():
+    with Program("pull_client", name_of("nobody"), "one") as client:
+        assert client.wait() == 1
+        assert "no such file" in client.output()
+
+
+def test_pull_client_without_an_answer():
+    name = name_of("silent")
+    with Program("chat_server", name) as server:  # with nobody else in it
+        server.wait_for("listening")
+        with Program("pull_client", name, "ann", "hello?") as client:
+            assert client.wait() == 1
+            assert "timed out" in client.output()
+
+
+def test_requests():
+    name = name_of("request")
+    with Program("request_server", name) as server:
+        server.wait_for("listening")
+        with Program("request_client", name, "wait", "one", "get") as client:
+            assert client.wait() == 0, client.output()
+            said = client.output().splitlines()
+        assert said[0] == "connected"
+        assert sorted(said[1:]) == ["get: one", "one: set", "wait: one"], said
+    with Program("request_client", name, "get") as client:
+        assert client.wait() == 1
+        assert "no such file" in client.output()
+
+
+def test_requests_outlive_their_server():
+    name = name_of("outlive")
+    with Program("request_server", name) as server:
+        server.wait_for("listening")
+        with Program("request_client", name, "wait") as client:
+            client.wait_for("connected")
+            server.process.kill()
+            server.wait()
+            client.wait_for("lost: ")
+            with Program("request_server", name) as second:
+                second.wait_for("listening")
+                # Nobody tells when its request has come anew.
+                while not client.is_gone():
+                    with Program("request_client", name, "news") as other:
+                        assert other.wait() == 0, other.output()
+                        assert "news: set" in other.output()
+                assert client.wait() == 0, client.output()
+                said = client.output().splitlines()
+            assert [line[:4] for line in said] == ["conn", "lost", "conn", "wait"]
+            assert said[-1] == "wait: news"
+
+
+def test_blocking_client_and_server():
+    name = name_of("blocking")
+    with Program("blocking_server", name) as server:
+        server.wait_for("listening on ")
+        for message in ["one", "", "three words here"]:
+            with Program("blocking_client", name, message) as client:
+                assert client.wait() == 0, client.output()
+                assert client.output().splitlines() == [message]
+        # Without a loop or with one, the other side is the same.
+        with Program("echo_client", name, "one", "", "two") as client:
+            assert client.wait() == 0, client.output()
+            assert client.output().splitlines() == ["one", "", "two"]
+
+
+def test_blocking_clients_are_served_one_after_the_other():
+    name = name_of("queue")
+    with Program("blocking_server", name) as server:
+        server.wait_for("listening on ")
+        clients = [Program("blocking_client", name, str(n)) for n in range(5)]
+        for number, client in enumerate(clients):
+            assert client.wait() == 0, client.output()
+            assert client.output().splitlines() == [str(number)]
+
+
+def test_blocking_client_without_a_server():
+    with Program("blocking_client", name_of("nobody")) as client:
         assert client.wait() == 1
         assert "no such file" in client.output()
 
@@ -200,6 +308,8 @@ def test_sources_are_short_and_portable():
         source = read("examples", name)
         assert len(source.splitlines()) < 80, name
         assert not re.search(r"^\s*#\s*if", source, re.MULTILINE), name
+        if name.startswith("foreign_loop_"):
+            continue  # its subject is what one system has
         included = re.findall(r"#include (\S+)", source)
         assert set(included) <= {"<ipc_channel.h>", "<stdio.h>", "<string.h>"}, name
 
@@ -207,6 +317,12 @@ def test_sources_are_short_and_portable():
 def test_an_echo_server_is_15_statements_and_a_client_12():
     assert 5 < statements(read("examples", "echo_server.c")) <= 15
     assert 5 < statements(read("examples", "echo_client.c")) <= 12
+
+
+def test_a_blocking_client_is_15_lines():
+    source = read("examples", "blocking_client.c")
+    body = source[source.index("int main"):]
+    assert len([line for line in body.splitlines() if line.strip()]) <= 15
 
 
 def test_the_code_of_the_readme_is_the_examples():

@@ -179,8 +179,11 @@ static void test_defaults(void** state) {
   assert_int_equal(server_info.framing, IPC_CHANNEL_FRAMING_NATIVE);
   assert_int_equal(server_info.max_instances, IPC_CHANNEL_UNLIMITED);
   assert_int_equal(server_info.pending_instances, test_is_windows() ? 4 : 128);
+  assert_int_equal(server_info.waiting_instances, 0);
+  assert_int_equal(server_info.access, IPC_CHANNEL_ACCESS_DUPLEX);
   assert_int_equal(ipc_channel_info(client, &info), 0);
   assert_int_equal(info.framing, IPC_CHANNEL_FRAMING_NATIVE);
+  assert_int_equal(info.access, IPC_CHANNEL_ACCESS_DUPLEX);
   assert_int_equal(info.max_message_bytes, 16 << 20);
   assert_int_equal(info.peer_max_message_bytes, 16 << 20);
   assert_int_equal(ipc_channel_info(accepted, &info), 0);
@@ -206,6 +209,8 @@ static void test_timeouts(void** state) {
        ipc_client_options_set_close_timeout, 0},
       {"idle_timeout", ipc_server_options_set_idle_timeout,
        ipc_client_options_set_idle_timeout, 1},
+      {"heartbeat", ipc_server_options_set_heartbeat,
+       ipc_client_options_set_heartbeat, 10},
   };
   const timeout_option_t* o;
   size_t i;
@@ -231,8 +236,12 @@ static void test_timeouts(void** state) {
     if (o->low == 0) continue;
     if (o->server != NULL) {
       server_refused(o->server(&server_options, 0), UV_EINVAL, o->option);
+      server_refused(o->server(&server_options, o->low - 1), UV_EINVAL,
+                     o->option);
     }
     if (o->client != NULL) {
+      client_refused(o->client(&client_options, o->low - 1), UV_EINVAL,
+                     o->option);
       client_refused(o->client(&client_options, 0), UV_EINVAL, o->option);
     }
   }
@@ -255,6 +264,49 @@ static void test_retry_interval(void** state) {
                  UV_EINVAL, option);
 }
 
+static void test_reconnect(void** state) {
+  static const char option[] = "reconnect";
+  static const int day = 24 * 60 * 60 * 1000;
+  const struct {
+    int first_ms;
+    int max_ms;
+  } wrong[] = {
+      {0, 1},
+      {0, 0},
+      {1, 0},
+      {2, 1},
+      {day, day - 1},
+      {1, day + 1},
+      {day + 1, day + 1},
+      {INT_MAX, INT_MAX},
+      {-1, 1},
+      {1, INT_MIN},
+      {IPC_CHANNEL_INFINITE, IPC_CHANNEL_INFINITE},
+      {1, IPC_CHANNEL_INFINITE},
+  };
+  ipc_client_options_t* o = &client_options;
+  size_t i;
+
+  (void) state;
+  fresh();
+  client_took(ipc_client_options_set_reconnect(o, 1, 1), option);
+  client_took(ipc_client_options_set_reconnect(o, 1, day), option);
+  client_took(ipc_client_options_set_reconnect(o, day, day), option);
+  for (i = 0; i < TEST_COUNT(wrong); i++) {
+    client_refused(
+        ipc_client_options_set_reconnect(o, wrong[i].first_ms, wrong[i].max_ms),
+        UV_EINVAL, option);
+  }
+  /* Which of the two it is, and how far it may go, is in the text. */
+  ipc_client_options_set_reconnect(o, 300, 200);
+  error_names(ipc_client_options_error(o), "max_ms");
+  assert_non_null(strstr(ipc_client_options_error(o), "300"));
+  assert_non_null(strstr(ipc_client_options_error(o), "200"));
+  fresh();
+  ipc_client_options_set_reconnect(o, 0, 200);
+  error_names(ipc_client_options_error(o), "first_ms");
+}
+
 /* ---- Counts and sizes --------------------------------------------------- */
 
 static void test_max_instances(void** state) {
@@ -271,6 +323,49 @@ static void test_max_instances(void** state) {
                  option);
   server_refused(ipc_server_options_set_max_instances(o, UINT_MAX), UV_EINVAL,
                  option);
+}
+
+static void test_waiting_instances(void** state) {
+  static const char option[] = "waiting_instances";
+  ipc_server_options_t* o = &server_options;
+
+  (void) state;
+  fresh();
+  server_took(ipc_server_options_set_waiting_instances(o, 0), option);
+  server_took(ipc_server_options_set_waiting_instances(o, 1), option);
+  server_took(ipc_server_options_set_waiting_instances(o, 1000000), option);
+  server_refused(ipc_server_options_set_waiting_instances(o, 1000001),
+                 UV_EINVAL, option);
+  server_refused(ipc_server_options_set_waiting_instances(o, UINT_MAX),
+                 UV_EINVAL, option);
+}
+
+static unsigned int waiting_in_force(void) {
+  ipc_server_info_t info;
+
+  assert_int_equal(
+      ipc_server_listen(test_loop(), &server_options, NULL, &server), 0);
+  assert_int_equal(ipc_server_info(server, &info), 0);
+  assert_int_equal(ipc_server_close(server, NULL), 0);
+  test_run();
+  return info.waiting_instances;
+}
+
+/* Without an accept nobody waits, unless the option says so. */
+static void test_waiting_instances_in_force(void** state) {
+  ipc_server_options_t* o = &server_options;
+
+  (void) state;
+  fresh();
+  assert_int_equal(waiting_in_force(), 0);
+  ipc_server_options_on_connection(o, on_connection);
+  assert_int_equal(waiting_in_force(), 0);
+  ipc_server_options_set_waiting_instances(o, 5);
+  assert_int_equal(waiting_in_force(), 5);
+  ipc_server_options_on_connection(o, NULL);
+  assert_int_equal(waiting_in_force(), 5);
+  ipc_server_options_set_waiting_instances(o, 0);
+  assert_int_equal(waiting_in_force(), 0);
 }
 
 static void test_pending_instances(void** state) {
@@ -324,6 +419,36 @@ static void test_sizes(void** state) {
     server_refused(o->server(&server_options, SIZE_MAX), UV_EINVAL, o->option);
     client_refused(o->client(&client_options, SIZE_MAX), UV_EINVAL, o->option);
   }
+}
+
+static void test_max_total_queue_bytes(void** state) {
+  static const char option[] = "max_total_queue_bytes";
+  ipc_server_options_t* o = &server_options;
+
+  (void) state;
+  fresh();
+  server_took(ipc_server_options_set_max_total_queue_bytes(o, 1), option);
+  server_took(ipc_server_options_set_max_total_queue_bytes(o, SIZE_MAX),
+              option);
+  server_refused(ipc_server_options_set_max_total_queue_bytes(o, 0), UV_EINVAL,
+                 option);
+}
+
+static void test_max_queue_messages(void** state) {
+  static const char option[] = "max_queue_messages";
+  ipc_server_options_t* s = &server_options;
+  ipc_client_options_t* c = &client_options;
+
+  (void) state;
+  fresh();
+  server_took(ipc_server_options_set_max_queue_messages(s, 1), option);
+  client_took(ipc_client_options_set_max_queue_messages(c, 1), option);
+  server_took(ipc_server_options_set_max_queue_messages(s, UINT32_MAX), option);
+  client_took(ipc_client_options_set_max_queue_messages(c, UINT32_MAX), option);
+  server_refused(ipc_server_options_set_max_queue_messages(s, 0), UV_EINVAL,
+                 option);
+  client_refused(ipc_client_options_set_max_queue_messages(c, 0), UV_EINVAL,
+                 option);
 }
 
 static void test_server_buffer_sizes(void** state) {
@@ -404,15 +529,21 @@ static void test_limits_work(void** state) {
   fresh();
   ipc_server_options_set_max_instances(&server_options, 1000000);
   ipc_server_options_set_pending_instances(&server_options, 1);
+  ipc_server_options_set_waiting_instances(&server_options, 1000000);
   ipc_server_options_set_max_message_bytes(&server_options, 1);
   ipc_server_options_set_max_queue_bytes(&server_options, 1);
+  ipc_server_options_set_max_queue_messages(&server_options, 1);
+  ipc_server_options_set_max_total_queue_bytes(&server_options, 1);
   ipc_client_options_set_max_message_bytes(&client_options, 2147483647);
   ipc_client_options_set_max_queue_bytes(&client_options, 1);
+  ipc_client_options_set_max_queue_messages(&client_options, 1);
   open_both();
   talk();
+  assert_int_equal(ipc_channel_send_copy(accepted, "y", 1, NULL, NULL), 0);
   assert_int_equal(ipc_server_info(server, &server_info), 0);
   assert_int_equal(server_info.max_instances, 1000000);
   assert_int_equal(server_info.pending_instances, 1);
+  assert_int_equal(server_info.waiting_instances, 1000000);
   assert_int_equal(ipc_channel_info(client, &info), 0);
   assert_int_equal(info.max_message_bytes, 2147483647);
   assert_int_equal(info.peer_max_message_bytes, 1);
@@ -465,6 +596,57 @@ static void test_peers(void** state) {
   }
 }
 
+static void test_slow_reader(void** state) {
+  static const char option[] = "slow_reader";
+  ipc_server_options_t* s = &server_options;
+  ipc_client_options_t* c = &client_options;
+  int i;
+
+  (void) state;
+  fresh();
+  for (i = IPC_CHANNEL_SLOW_BLOCK; i <= IPC_CHANNEL_SLOW_DISCONNECT; i++) {
+    server_took(ipc_server_options_set_slow_reader(s, (ipc_slow_reader_t) i),
+                option);
+    client_took(ipc_client_options_set_slow_reader(c, (ipc_slow_reader_t) i),
+                option);
+  }
+  for (i = -1; i <= 4; i += 5) {
+    server_refused(ipc_server_options_set_slow_reader(s, (ipc_slow_reader_t) i),
+                   UV_EINVAL, option);
+    client_refused(ipc_client_options_set_slow_reader(c, (ipc_slow_reader_t) i),
+                   UV_EINVAL, option);
+  }
+}
+
+static void test_access(void** state) {
+  static const char option[] = "access";
+  ipc_server_options_t* s = &server_options;
+  ipc_client_options_t* c = &client_options;
+  ipc_server_info_t info;
+  int i;
+
+  (void) state;
+  fresh();
+  for (i = IPC_CHANNEL_ACCESS_DUPLEX; i <= IPC_CHANNEL_ACCESS_OUTBOUND; i++) {
+    server_took(ipc_server_options_set_access(s, (ipc_access_t) i), option);
+    client_took(ipc_client_options_set_access(c, (ipc_access_t) i), option);
+
+    ipc_server_options_set_access(s, (ipc_access_t) i);
+    assert_int_equal(ipc_server_listen(test_loop(), s, NULL, &server), 0);
+    assert_int_equal(ipc_server_info(server, &info), 0);
+    assert_int_equal(info.access, i);
+    assert_int_equal(ipc_server_close(server, NULL), 0);
+    test_run();
+    fresh();
+  }
+  for (i = -1; i <= 3; i += 4) {
+    server_refused(ipc_server_options_set_access(s, (ipc_access_t) i),
+                   UV_EINVAL, option);
+    client_refused(ipc_client_options_set_access(c, (ipc_access_t) i),
+                   UV_EINVAL, option);
+  }
+}
+
 /* Taken on POSIX too, where there is nothing to do. */
 static void test_impersonation(void** state) {
   static const char option[] = "impersonation";
@@ -494,8 +676,59 @@ static void test_switches(void** state) {
   fresh();
   for (i = 0; i < TEST_COUNT(values); i++) {
     client_took(ipc_client_options_set_wait_for_server(o, values[i]), "wait");
+    client_took(ipc_client_options_set_wait_for_instance(o, values[i]), "wait");
+    client_took(ipc_client_options_set_wait_for_backlog(o, values[i]), "wait");
     client_took(ipc_client_options_set_wait_when_busy(o, values[i]), "wait");
   }
+}
+
+/* Does a client come back that was told that the one instance is taken? */
+static int second_client_comes_back(void) {
+  ipc_client_options_t* o = &client_options;
+  ipc_server_stats_t stats;
+  ipc_channel_t* second;
+  uint64_t refused;
+  int comes_back;
+  int before = closes;
+
+  assert_int_equal(ipc_server_stats(server, &stats), 0);
+  refused = stats.refused_busy;
+  connects = 0;
+  ipc_client_options_set_connect_timeout(o, IPC_CHANNEL_INFINITE);
+  assert_int_equal(ipc_client_connect(test_loop(), o, NULL, &second), 0);
+  do {
+    test_turn();
+    assert_int_equal(ipc_server_stats(server, &stats), 0);
+  } while (connects == 0 && stats.refused_busy < refused + 2);
+  comes_back = connects == 0;
+  if (!comes_back) assert_int_equal(connect_status, UV_EBUSY);
+  assert_int_equal(ipc_channel_close(second), 0);
+  while (closes == before) test_turn();
+  closes = before;
+  return comes_back;
+}
+
+/* set_wait_when_busy is for both, and the last call counts. */
+static void test_wait_for_instance(void** state) {
+  ipc_client_options_t* o = &client_options;
+
+  (void) state;
+  fresh();
+  ipc_server_options_set_max_instances(&server_options, 1);
+  open_both();
+  talk();
+  assert_true(second_client_comes_back());
+  ipc_client_options_set_wait_for_instance(o, 0);
+  assert_false(second_client_comes_back());
+  ipc_client_options_set_wait_when_busy(o, -1);
+  assert_true(second_client_comes_back());
+  ipc_client_options_set_wait_for_backlog(o, 0);
+  assert_true(second_client_comes_back());
+  ipc_client_options_set_wait_when_busy(o, 0);
+  assert_false(second_client_comes_back());
+  ipc_client_options_set_wait_for_backlog(o, 1);
+  assert_false(second_client_comes_back());
+  close_both();
 }
 
 /* ---- Texts -------------------------------------------------------------- */
@@ -684,11 +917,15 @@ static void test_no_callbacks(void** state) {
   server_took(ipc_server_options_on_connection(s, NULL), "on_connection");
   server_took(ipc_server_options_on_error(s, NULL), "on_error");
   server_took(ipc_server_options_on_message(s, NULL), "on_message");
+  server_took(ipc_server_options_on_request(s, NULL), "on_request");
+  server_took(ipc_server_options_on_state(s, NULL), "on_state");
   server_took(ipc_server_options_on_drain(s, NULL), "on_drain");
   server_took(ipc_server_options_on_end(s, NULL), "on_end");
   server_took(ipc_server_options_on_close(s, NULL), "on_close");
   client_took(ipc_client_options_on_connect(c, NULL), "on_connect");
   client_took(ipc_client_options_on_message(c, NULL), "on_message");
+  client_took(ipc_client_options_on_request(c, NULL), "on_request");
+  client_took(ipc_client_options_on_state(c, NULL), "on_state");
   client_took(ipc_client_options_on_drain(c, NULL), "on_drain");
   client_took(ipc_client_options_on_end(c, NULL), "on_end");
   client_took(ipc_client_options_on_close(c, NULL), "on_close");
@@ -749,6 +986,8 @@ static void no_server_builder(ipc_server_options_t* o) {
   assert_string_not_equal(error, "");
 #define REFUSED(call) assert_int_equal(ipc_server_options_##call, UV_EINVAL)
   REFUSED(set_max_instances(o, 1));
+  REFUSED(set_waiting_instances(o, 1));
+  REFUSED(set_max_total_queue_bytes(o, 1));
   REFUSED(set_pending_instances(o, 1));
   REFUSED(set_peers(o, IPC_CHANNEL_PEERS_SAME_USER));
   REFUSED(set_peer_group(o, "0"));
@@ -763,10 +1002,16 @@ static void no_server_builder(ipc_server_options_t* o) {
   REFUSED(set_buffer_sizes(o, 1, 1));
   REFUSED(set_max_message_bytes(o, 1));
   REFUSED(set_max_queue_bytes(o, 1));
+  REFUSED(set_max_queue_messages(o, 1));
+  REFUSED(set_slow_reader(o, IPC_CHANNEL_SLOW_BLOCK));
+  REFUSED(set_access(o, IPC_CHANNEL_ACCESS_DUPLEX));
+  REFUSED(set_heartbeat(o, 10));
   REFUSED(set_close_timeout(o, 1));
   REFUSED(set_idle_timeout(o, 1));
   REFUSED(set_allocator(o, &allocator));
   REFUSED(on_message(o, NULL));
+  REFUSED(on_request(o, NULL));
+  REFUSED(on_state(o, NULL));
   REFUSED(on_drain(o, NULL));
   REFUSED(on_end(o, NULL));
   REFUSED(on_close(o, NULL));
@@ -786,8 +1031,11 @@ static void no_client_builder(ipc_client_options_t* o) {
 #define REFUSED(call) assert_int_equal(ipc_client_options_##call, UV_EINVAL)
   REFUSED(set_connect_timeout(o, 1));
   REFUSED(set_wait_for_server(o, 1));
+  REFUSED(set_wait_for_instance(o, 1));
+  REFUSED(set_wait_for_backlog(o, 1));
   REFUSED(set_wait_when_busy(o, 1));
   REFUSED(set_retry_interval(o, 1));
+  REFUSED(set_reconnect(o, 1, 1));
   REFUSED(set_server_user(o, "0"));
   REFUSED(set_server_peers(o, IPC_CHANNEL_PEERS_SAME_USER));
   REFUSED(set_impersonation(o, IPC_CHANNEL_IMPERSONATION_ANONYMOUS));
@@ -796,10 +1044,16 @@ static void no_client_builder(ipc_client_options_t* o) {
   REFUSED(set_buffer_sizes(o, 1, 1));
   REFUSED(set_max_message_bytes(o, 1));
   REFUSED(set_max_queue_bytes(o, 1));
+  REFUSED(set_max_queue_messages(o, 1));
+  REFUSED(set_slow_reader(o, IPC_CHANNEL_SLOW_BLOCK));
+  REFUSED(set_access(o, IPC_CHANNEL_ACCESS_DUPLEX));
+  REFUSED(set_heartbeat(o, 10));
   REFUSED(set_close_timeout(o, 1));
   REFUSED(set_idle_timeout(o, 1));
   REFUSED(set_allocator(o, &allocator));
   REFUSED(on_message(o, NULL));
+  REFUSED(on_request(o, NULL));
+  REFUSED(on_state(o, NULL));
   REFUSED(on_drain(o, NULL));
   REFUSED(on_end(o, NULL));
   REFUSED(on_close(o, NULL));
@@ -1008,6 +1262,100 @@ static void test_native_only(void** state) {
                    UV_EINVAL);
 }
 
+static void on_request(ipc_channel_t* channel,
+                       ipc_request_t request,
+                       const void* data,
+                       size_t size) {
+  (void) data;
+  assert_int_equal(ipc_channel_reply(channel, request, NULL, 0), 0);
+  assert_int_equal(size, 0);
+}
+
+/* As above, for what both builders have. */
+static void test_heartbeat_is_native_only(void** state) {
+  static const ipc_framing_t raw = IPC_CHANNEL_FRAMING_RAW;
+  ipc_server_options_t* s = &server_options;
+  ipc_client_options_t* c = &client_options;
+
+  (void) state;
+  fresh();
+  ipc_server_options_set_framing(s, raw);
+  server_refused(ipc_server_options_set_heartbeat(s, 10), UV_EINVAL,
+                 "heartbeat");
+  ipc_server_options_set_heartbeat(s, 10);
+  server_refused(ipc_server_options_set_framing(s, raw), UV_EINVAL,
+                 "heartbeat");
+  ipc_client_options_set_framing(c, raw);
+  client_refused(ipc_client_options_set_heartbeat(c, 10), UV_EINVAL,
+                 "heartbeat");
+  ipc_client_options_set_heartbeat(c, 10);
+  client_refused(ipc_client_options_set_framing(c, raw), UV_EINVAL,
+                 "heartbeat");
+}
+
+/* Nobody calls over a raw channel. NULL takes the callback back, and then there
+ * is nothing against raw bytes. */
+static void test_on_request_is_native_only(void** state) {
+  static const ipc_framing_t raw = IPC_CHANNEL_FRAMING_RAW;
+  ipc_server_options_t* s = &server_options;
+  ipc_client_options_t* c = &client_options;
+
+  (void) state;
+  fresh();
+  ipc_server_options_set_framing(s, raw);
+  server_refused(ipc_server_options_on_request(s, on_request), UV_EINVAL,
+                 "on_request");
+  ipc_server_options_on_request(s, on_request);
+  server_refused(ipc_server_options_set_framing(s, raw), UV_EINVAL,
+                 "on_request");
+  ipc_client_options_set_framing(c, raw);
+  client_refused(ipc_client_options_on_request(c, on_request), UV_EINVAL,
+                 "on_request");
+  ipc_client_options_on_request(c, on_request);
+  client_refused(ipc_client_options_set_framing(c, raw), UV_EINVAL,
+                 "on_request");
+
+  ipc_server_options_on_request(s, on_request);
+  ipc_server_options_set_framing(s, IPC_CHANNEL_FRAMING_NATIVE);
+  ipc_server_options_on_request(s, NULL);
+  server_took(ipc_server_options_set_framing(s, raw), "on_request");
+  ipc_server_options_set_framing(s, raw);
+  server_took(ipc_server_options_on_request(s, NULL), "on_request");
+  ipc_client_options_on_request(c, on_request);
+  ipc_client_options_on_request(c, NULL);
+  client_took(ipc_client_options_set_framing(c, raw), "on_request");
+}
+
+/* All else goes with raw bytes too. */
+static void test_not_native_only(void** state) {
+  static const ipc_framing_t raw = IPC_CHANNEL_FRAMING_RAW;
+  ipc_server_options_t* s = &server_options;
+  ipc_client_options_t* c = &client_options;
+  int i;
+
+  (void) state;
+  for (i = 0; i < 2; i++) { /* the framing first, then last */
+    fresh();
+    if (i == 0) ipc_server_options_set_framing(s, raw);
+    ipc_server_options_set_max_queue_messages(s, 1);
+    ipc_server_options_set_max_total_queue_bytes(s, 1);
+    ipc_server_options_set_waiting_instances(s, 1);
+    ipc_server_options_set_slow_reader(s, IPC_CHANNEL_SLOW_DROP_NEWEST);
+    ipc_server_options_set_access(s, IPC_CHANNEL_ACCESS_INBOUND);
+    assert_int_equal(ipc_server_options_set_framing(s, raw), 0);
+    assert_string_equal(ipc_server_options_error(s), "");
+    if (i == 0) ipc_client_options_set_framing(c, raw);
+    ipc_client_options_set_max_queue_messages(c, 1);
+    ipc_client_options_set_slow_reader(c, IPC_CHANNEL_SLOW_DROP_NEWEST);
+    ipc_client_options_set_access(c, IPC_CHANNEL_ACCESS_OUTBOUND);
+    ipc_client_options_set_wait_for_instance(c, 1);
+    ipc_client_options_set_wait_for_backlog(c, 1);
+    ipc_client_options_set_reconnect(c, 1, 1);
+    assert_int_equal(ipc_client_options_set_framing(c, raw), 0);
+    assert_string_equal(ipc_client_options_error(c), "");
+  }
+}
+
 /* A user is an id as the kernel gives it; a name is not. */
 static void test_server_user_that_is_none(void** state) {
   static const char* const wrong[] = {"root", "S-1-",       "-1",     "1x",
@@ -1033,17 +1381,25 @@ int main(int argc, char** argv) {
       TEST(test_defaults),
       TEST(test_timeouts),
       TEST(test_retry_interval),
+      TEST(test_reconnect),
       TEST(test_max_instances),
+      TEST(test_waiting_instances),
+      TEST(test_waiting_instances_in_force),
       TEST(test_pending_instances),
       TEST(test_sizes),
+      TEST(test_max_total_queue_bytes),
+      TEST(test_max_queue_messages),
       TEST(test_server_buffer_sizes),
       TEST(test_client_buffer_sizes),
       TEST(test_buffer_sizes_work),
       TEST(test_limits_work),
       TEST(test_framing),
       TEST(test_peers),
+      TEST(test_slow_reader),
+      TEST(test_access),
       TEST(test_impersonation),
       TEST(test_switches),
+      TEST(test_wait_for_instance),
       TEST(test_texts),
       TEST(test_bad_name),
       TEST(test_posix_mode),
@@ -1059,6 +1415,9 @@ int main(int argc, char** argv) {
       TEST(test_builder_for_two),
       TEST(test_strings_are_borrowed_for_the_call_only),
       TEST(test_native_only),
+      TEST(test_heartbeat_is_native_only),
+      TEST(test_on_request_is_native_only),
+      TEST(test_not_native_only),
       TEST(test_server_user_that_is_none),
   };
 

@@ -141,26 +141,31 @@ static void close_queue(ipc__queue_t* queue) {
   free(model);
 }
 
-static void on_sent(ipc_channel_t* channel, void* arg, int status) {
+static void on_sent(ipc_channel_t* channel,
+                    void* arg,
+                    int status,
+                    size_t sent) {
   (void) channel;
   (void) arg;
   (void) status;
+  (void) sent;
 }
 
 /* Puts a header of 8 bytes and `size` of the source, and into the model. */
 static int put(ipc__queue_t* queue, size_t size, int borrow, intptr_t number) {
   size_t from = next_random((uint32_t) (SOURCE_BYTES - size));
   uint8_t head[8];
-  ipc__record_t record;
+  uv_buf_t piece = uv_buf_init((char*) source + from, (unsigned int) size);
+  ipc__record_t record = {0};
   uint64_t at = queue->queued;
   int err;
 
   pattern_fill(head, sizeof(head), (unsigned int) number);
-  record.end = 0;
+  record.id = (ipc_op_t) number + 1;
   record.cb = on_sent;
   record.arg = (void*) number;
-  err = ipc__queue_put(&hub, queue, head, sizeof(head), source + from, size,
-                       borrow, &record);
+  err = ipc__queue_put(&hub, queue, head, sizeof(head), &piece, 1, borrow,
+                       &record);
   if (err != 0) return err;
   memcpy(model + at, head, sizeof(head));
   memcpy(model + at + sizeof(head), source + from, size);

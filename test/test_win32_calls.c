@@ -98,7 +98,14 @@ static void on_end(ipc_channel_t* channel, int status) {
 }
 
 static void on_connection(ipc_server_t* s, ipc_channel_t* channel) {
-  (void) channel;
+  ipc_channel_info_t info;
+
+  /* A server that can't read sees no end. */
+  assert_int_equal(ipc_channel_info(channel, &info), 0);
+  if (info.framing == IPC_CHANNEL_FRAMING_RAW &&
+      info.access == IPC_CHANNEL_ACCESS_OUTBOUND) {
+    assert_int_equal(ipc_channel_close(channel), 0);
+  }
   made_at_connection = made_count;
   assert_int_equal(ipc_server_close(s, NULL), 0);
 }
@@ -212,6 +219,7 @@ static void test_client(void** state) {
     }
     listen_connect_close();
     assert_int_equal(opened_count, 2); /* the server's own, and the client's */
+    assert_int_equal(opened[0].open_mode, 0x00120080);
     assert_int_equal(opened[1].open_mode, 0x0012019b);
     assert_int_equal(opened[1].instances, 0);
     assert_false(opened[1].is_inheritable);
@@ -221,12 +229,104 @@ static void test_client(void** state) {
   }
 }
 
+/* The directions of a server, and what a client of it asks for. */
+typedef struct way_s {
+  ipc_access_t server;
+  ipc_access_t client;
+  DWORD made;
+  DWORD opened;
+} way_t;
+
+static void try_way(const way_t* way, ipc_framing_t framing) {
+  int i;
+
+  prepare();
+  ipc_server_options_set_framing(&server_options, framing);
+  ipc_client_options_set_framing(&client_options, framing);
+  ipc_server_options_set_access(&server_options, way->server);
+  ipc_client_options_set_access(&client_options, way->client);
+  listen_connect_close();
+  assert_true(made_count >= 2);
+  for (i = 0; i < made_count; i++) {
+    assert_int_equal(made[i].open_mode & ~FILE_FLAG_FIRST_PIPE_INSTANCE,
+                     way->made | FILE_FLAG_OVERLAPPED);
+  }
+  assert_int_equal(opened_count, 2);
+  assert_int_equal(opened[0].open_mode, 0x00120080);
+  assert_int_equal(opened[1].open_mode, way->opened);
+}
+
+/* A raw pipe goes one way by itself, and every instance goes the same. A client
+ * asks for no right to the other: one that reads (FILE_READ_DATA, 1) not to
+ * write (FILE_WRITE_DATA, 2), nor to set attributes (0x100). */
+static void test_one_way(void** state) {
+  static const way_t ways[] = {
+      {IPC_CHANNEL_ACCESS_DUPLEX, IPC_CHANNEL_ACCESS_DUPLEX, PIPE_ACCESS_DUPLEX,
+       0x0012019b},
+      {IPC_CHANNEL_ACCESS_DUPLEX, IPC_CHANNEL_ACCESS_INBOUND,
+       PIPE_ACCESS_DUPLEX, 0x00120081},
+      {IPC_CHANNEL_ACCESS_DUPLEX, IPC_CHANNEL_ACCESS_OUTBOUND,
+       PIPE_ACCESS_DUPLEX, 0x00120082},
+      {IPC_CHANNEL_ACCESS_INBOUND, IPC_CHANNEL_ACCESS_OUTBOUND,
+       PIPE_ACCESS_INBOUND, 0x00120082},
+      {IPC_CHANNEL_ACCESS_OUTBOUND, IPC_CHANNEL_ACCESS_INBOUND,
+       PIPE_ACCESS_OUTBOUND, 0x00120081},
+  };
+  size_t i;
+
+  (void) state;
+  for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+    try_way(&ways[i], IPC_CHANNEL_FRAMING_RAW);
+  }
+}
+
+/* The native framing speaks both ways whichever way its messages go. */
+static void test_native_is_duplex(void** state) {
+  static const way_t ways[] = {
+      {IPC_CHANNEL_ACCESS_INBOUND, IPC_CHANNEL_ACCESS_OUTBOUND,
+       PIPE_ACCESS_DUPLEX, 0x0012019b},
+      {IPC_CHANNEL_ACCESS_OUTBOUND, IPC_CHANNEL_ACCESS_INBOUND,
+       PIPE_ACCESS_DUPLEX, 0x0012019b},
+  };
+
+  (void) state;
+  try_way(&ways[0], IPC_CHANNEL_FRAMING_NATIVE);
+  try_way(&ways[1], IPC_CHANNEL_FRAMING_NATIVE);
+}
+
+/* A look at who serves a name asks for no data at all, so that it can be had of
+ * any pipe. */
+static void test_probe(void** state) {
+  static const ipc_access_t all[] = {IPC_CHANNEL_ACCESS_DUPLEX,
+                                     IPC_CHANNEL_ACCESS_INBOUND,
+                                     IPC_CHANNEL_ACCESS_OUTBOUND};
+  ipc_name_state_t found;
+  ipc_peer_t peer;
+  size_t i;
+
+  (void) state;
+  for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+    prepare();
+    ipc_server_options_set_framing(&server_options, IPC_CHANNEL_FRAMING_RAW);
+    ipc_server_options_set_access(&server_options, all[i]);
+    assert_int_equal(
+        ipc_server_listen(test_loop(), &server_options, NULL, &server), 0);
+    assert_int_equal(ipc_name_probe(test_name(), &found, &peer), 0);
+    assert_int_equal(found, IPC_CHANNEL_NAME_LIVE);
+    assert_int_equal(peer.pid, GetCurrentProcessId());
+    assert_int_equal(opened_count, 2);
+    assert_int_equal(opened[1].open_mode, 0x00120080);
+    assert_int_equal(ipc_server_close(server, NULL), 0);
+    test_run();
+  }
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_instances),
-      TEST(test_next_before_handed_out),
-      TEST(test_anybody),
-      TEST(test_client),
+      TEST(test_instances), TEST(test_next_before_handed_out),
+      TEST(test_anybody),   TEST(test_client),
+      TEST(test_one_way),   TEST(test_native_is_duplex),
+      TEST(test_probe),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

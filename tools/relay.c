@@ -43,10 +43,13 @@ static void close_pair(pair_t* pair) {
   if (pair->back.channel != NULL) ipc_channel_close(pair->back.channel);
 }
 
-static void on_sent(ipc_channel_t* channel, void* arg, int status) {
+static void on_sent(ipc_channel_t* channel,
+                    void* arg,
+                    int status,
+                    size_t sent) {
   side_t* side = ipc_channel_data(channel);
 
-  (void) arg;
+  (void) arg, (void) sent;
   if (status == 0) return;
   /* What it has said before it left is still on its way here. */
   side->is_broken = 1;

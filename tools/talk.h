@@ -69,7 +69,7 @@ void talk_look(talk_t* talk);
 void talk_too_long(const peer_t* peer, size_t size);
 
 /* For each send: notices those that the connection has lost. */
-void talk_on_sent(ipc_channel_t* channel, void* arg, int status);
+void talk_on_sent(ipc_channel_t* channel, void* arg, int status, size_t sent);
 
 /* The callbacks of its channels. */
 void talk_on_message(ipc_channel_t* channel, const void* data, size_t size);

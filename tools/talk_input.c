@@ -18,10 +18,10 @@ void talk_too_long(const peer_t* peer, size_t size) {
          (unsigned long long) size, (unsigned long long) limit);
 }
 
-void talk_on_sent(ipc_channel_t* channel, void* arg, int status) {
+void talk_on_sent(ipc_channel_t* channel, void* arg, int status, size_t sent) {
   peer_t* peer = ipc_channel_data(channel);
 
-  (void) arg;
+  (void) arg, (void) sent;
   if (status == 0 || peer->is_closing) return;
   peer->is_broken = 1;
   talk_settle(peer); /* or else when all that it sent has been printed */

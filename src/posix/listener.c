@@ -103,6 +103,10 @@ static int make_socket(ipc__listener_t* listener, const access_t* access) {
   if (err != 0) goto fail;
   err = set_access(&listener->lock, access);
   if (err != 0) goto fail;
+  /* Every client's socket is given these sizes anew, but from this one they can
+   * be asked for before there is a client. */
+  ipc__socket_set_buffers(listener->fd, listener->in_bytes,
+                          listener->out_bytes);
   err = start_listening(listener->fd, listener->pending_instances);
   if (err != 0) goto fail;
   return 0;
@@ -261,6 +265,12 @@ void ipc__listener_start(ipc__listener_t* listener) {
 
 unsigned int ipc__listener_pending_instances(const ipc__listener_t* listener) {
   return listener->pending_instances;
+}
+
+void ipc__listener_buffer_sizes(const ipc__listener_t* listener,
+                                size_t* in_bytes,
+                                size_t* out_bytes) {
+  ipc__socket_get_buffers(listener->fd, in_bytes, out_bytes);
 }
 
 static void on_handle_closed(uv_handle_t* handle) {

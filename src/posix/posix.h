@@ -46,6 +46,9 @@ int ipc__socket_connect(const char* path,
  * error: the sizes in effect can be asked for. */
 void ipc__socket_set_buffers(int fd, size_t in_bytes, size_t out_bytes);
 
+/* The sizes in effect; 0 where the system won't say. */
+void ipc__socket_get_buffers(int fd, size_t* in_bytes, size_t* out_bytes);
+
 /* The permission bits that bind gives the file at most, where the system lets
  * a socket say that (Linux). Elsewhere nobody gets in before listen anyway. */
 int ipc__socket_limit_mode(int fd, mode_t mode);

@@ -152,3 +152,17 @@ void ipc__socket_set_buffers(int fd, size_t in_bytes, size_t out_bytes) {
   set_buffer(fd, SO_RCVBUF, in_bytes);
   set_buffer(fd, SO_SNDBUF, out_bytes);
 }
+
+static size_t get_buffer(int fd, int option) {
+  socklen_t size;
+  int bytes;
+
+  size = sizeof(bytes);
+  if (getsockopt(fd, SOL_SOCKET, option, &bytes, &size) == -1) return 0;
+  return (size_t) bytes;
+}
+
+void ipc__socket_get_buffers(int fd, size_t* in_bytes, size_t* out_bytes) {
+  *in_bytes = get_buffer(fd, SO_RCVBUF);
+  *out_bytes = get_buffer(fd, SO_SNDBUF);
+}

@@ -146,6 +146,11 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   return ipc__errno();
 }
 
+size_t ipc__stream_in_flight(const ipc__stream_t* stream) {
+  (void) stream;
+  return 0;
+}
+
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
   ssize_t received;
   int fd;
@@ -168,23 +173,10 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
   return 0;
 }
 
-static size_t buffer_size(int fd, int option) {
-  socklen_t size;
-  int bytes;
-
-  size = sizeof(bytes);
-  if (getsockopt(fd, SOL_SOCKET, option, &bytes, &size) == -1) return 0;
-  return (size_t) bytes;
-}
-
 void ipc__stream_buffer_sizes(ipc__stream_t* stream,
                               size_t* in_bytes,
                               size_t* out_bytes) {
-  int fd;
-
-  fd = ipc__stream_handle(stream);
-  *in_bytes = buffer_size(fd, SO_RCVBUF);
-  *out_bytes = buffer_size(fd, SO_SNDBUF);
+  ipc__socket_get_buffers(ipc__stream_handle(stream), in_bytes, out_bytes);
 }
 
 /* The later of the two handles to close reports it. */

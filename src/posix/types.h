@@ -10,11 +10,20 @@
 #define IPC__HAS_HALF_CLOSE 1
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 1
+/* Whether a raw stream that is OUTBOUND is read for the peer's end. */
+#define IPC__OUTBOUND_SEES_END 1
+
+#define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_UNIX_SOCKET
 
 typedef struct ipc__stream_os_s {
   /* Waits for room on a duplicate of the descriptor; made when a write first
    * finds none, kept until the stream closes. NULL: never needed. */
   struct ipc__room_s* room;
 } ipc__stream_os_t;
+
+/* A loop's descriptor is there already. */
+struct ipc__backend_s {
+  uv_loop_t* loop;
+};
 
 #endif /* IPC_CHANNEL_POSIX_TYPES_H */

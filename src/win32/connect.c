@@ -18,22 +18,65 @@ static DWORD sqos_flags(ipc_impersonation_t level) {
   }
 }
 
-int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {
+int ipc__pipe_open(const char* os_name,
+                   DWORD rights,
+                   ipc_impersonation_t level,
+                   HANDLE* pipe) {
   wchar_t name[IPC__PIPE_NAME_LIMIT + 1];
+  int err;
+
+  *pipe = INVALID_HANDLE_VALUE;
+  err = ipc__widen(os_name, name, IPC__PIPE_NAME_LIMIT + 1);
+  if (err != 0) return err;
+
+  *pipe = CreateFileW(name, rights, 0, NULL, OPEN_EXISTING,
+                      FILE_FLAG_OVERLAPPED | sqos_flags(level), NULL);
+  if (*pipe == INVALID_HANDLE_VALUE) return ipc__win32_error(GetLastError());
+
+  if (GetFileType(*pipe) == FILE_TYPE_PIPE) return 0;
+  CloseHandle(*pipe);
+  *pipe = INVALID_HANDLE_VALUE;
+  return UV_ENOTSOCK;
+}
+
+static DWORD client_rights(ipc_access_t access) {
+  switch (access) {
+    case IPC_CHANNEL_ACCESS_INBOUND:
+      return IPC__READER_RIGHTS;
+    case IPC_CHANNEL_ACCESS_OUTBOUND:
+      return IPC__WRITER_RIGHTS;
+    case IPC_CHANNEL_ACCESS_DUPLEX:
+    default:
+      return IPC__CLIENT_RIGHTS;
+  }
+}
+
+/* Whether the data goes the way that was asked for. Windows has refused the
+ * others already; Wine does so for generic rights only. */
+static int goes_our_way(HANDLE pipe, ipc_access_t access) {
+  ipc__pipe_state_t state;
+
+  if (!ipc__pipe_query(pipe, &state)) return 1;
+  switch (state.configuration) {
+    case IPC__PIPE_INBOUND:
+      return access == IPC_CHANNEL_ACCESS_OUTBOUND;
+    case IPC__PIPE_OUTBOUND:
+      return access == IPC_CHANNEL_ACCESS_INBOUND;
+    default:
+      return 1;
+  }
+}
+
+int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {
   HANDLE pipe;
   int err;
 
-  err = ipc__widen(config->os_name, name, IPC__PIPE_NAME_LIMIT + 1);
+  err = ipc__pipe_open(config->os_name, client_rights(config->access),
+                       config->impersonation, &pipe);
   if (err != 0) return err;
-
-  pipe = CreateFileW(name, IPC__CLIENT_RIGHTS, 0, NULL, OPEN_EXISTING,
-                     FILE_FLAG_OVERLAPPED | sqos_flags(config->impersonation),
-                     NULL);
-  if (pipe == INVALID_HANDLE_VALUE) return ipc__win32_error(GetLastError());
-
-  if (GetFileType(pipe) != FILE_TYPE_PIPE) {
+  if (!goes_our_way(pipe, config->access)) {
     CloseHandle(pipe);
-    return UV_ENOTSOCK;
+    return UV_EACCES;
   }
   *handle = pipe;
   return 0;

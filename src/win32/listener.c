@@ -44,6 +44,7 @@ struct ipc__listener_s {
   /* The first instance takes no client: it keeps the name ours, and clients
    * see it busy, not absent, while there is trouble to make others. */
   HANDLE anchor;
+  DWORD direction; /* PIPE_ACCESS_...; every instance must have the same */
   DWORD in_bytes;
   DWORD out_bytes;
   unsigned int retry_ms;
@@ -70,7 +71,7 @@ static int create_pipe(const ipc__listener_t* listener,
   attributes.lpSecurityDescriptor = listener->descriptor;
   attributes.bInheritHandle = FALSE;
   *pipe = CreateNamedPipeW(listener->name,
-                           PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED |
+                           listener->direction | FILE_FLAG_OVERLAPPED |
                                (is_first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
                            PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT |
                                PIPE_REJECT_REMOTE_CLIENTS,
@@ -259,6 +260,18 @@ static DWORD buffer_bytes(size_t asked) {
   return asked == 0 ? DEFAULT_BUFFER_BYTES : (DWORD) asked;
 }
 
+static DWORD pipe_direction(ipc_access_t access) {
+  switch (access) {
+    case IPC_CHANNEL_ACCESS_INBOUND:
+      return PIPE_ACCESS_INBOUND;
+    case IPC_CHANNEL_ACCESS_OUTBOUND:
+      return PIPE_ACCESS_OUTBOUND;
+    case IPC_CHANNEL_ACCESS_DUPLEX:
+    default:
+      return PIPE_ACCESS_DUPLEX;
+  }
+}
+
 static int listener_new(const ipc__listen_config_t* config,
                         ipc__listener_t** result) {
   unsigned int count = config->pending_instances != 0
@@ -271,6 +284,7 @@ static int listener_new(const ipc__listen_config_t* config,
                          sizeof(*listener) + count * sizeof(instance_t));
   if (listener == NULL) return UV_ENOMEM;
   listener->allocator = config->allocator;
+  listener->direction = pipe_direction(config->access);
   listener->in_bytes = buffer_bytes(config->in_bytes);
   listener->out_bytes = buffer_bytes(config->out_bytes);
   listener->retry_ms = FIRST_RETRY_MS;
@@ -303,16 +317,13 @@ static void listener_release(ipc__listener_t* listener) {
  * stop, but one that has lost its client takes no other. A stranger who is
  * quicker than we are is that client. */
 static int listener_take_name(ipc__listener_t* listener, const char* os_name) {
-  ipc__connect_config_t config;
-  uv_os_fd_t client = INVALID_HANDLE_VALUE;
+  HANDLE client;
   int err;
 
   err = create_pipe(listener, 1, &listener->anchor);
   if (err != 0) return err;
-  memset(&config, 0, sizeof(config));
-  config.os_name = os_name;
-  config.impersonation = IPC_CHANNEL_IMPERSONATION_ANONYMOUS;
-  err = ipc__connect(&config, &client);
+  err = ipc__pipe_open(os_name, IPC__LOOK_RIGHTS,
+                       IPC_CHANNEL_IMPERSONATION_ANONYMOUS, &client);
   if (err == UV_EBUSY) err = 0;
   /* It listens still: others, on a system that forgets to refuse a second first
    * instance (Wine), have taken our client. */
@@ -414,6 +425,17 @@ void ipc__listener_start(ipc__listener_t* listener) {
 
 unsigned int ipc__listener_pending_instances(const ipc__listener_t* listener) {
   return listener->count;
+}
+
+void ipc__listener_buffer_sizes(const ipc__listener_t* listener,
+                                size_t* in_bytes,
+                                size_t* out_bytes) {
+  DWORD in = 0;
+  DWORD out = 0;
+
+  if (!GetNamedPipeInfo(listener->anchor, NULL, &out, &in, NULL)) in = out = 0;
+  *in_bytes = in;
+  *out_bytes = out;
 }
 
 static void on_handle_closed(uv_handle_t* handle) {

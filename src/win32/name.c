@@ -115,15 +115,12 @@ int ipc__name_probe(const char* os_name,
                     int is_bare,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer) {
-  ipc__connect_config_t config;
-  uv_os_fd_t handle;
+  HANDLE handle;
   int err;
 
-  memset(&config, 0, sizeof(config));
-  config.os_name = os_name;
-  config.is_bare = is_bare;
-  config.impersonation = IPC_CHANNEL_IMPERSONATION_IDENTIFICATION;
-  err = ipc__connect(&config, &handle);
+  (void) is_bare;
+  err = ipc__pipe_open(os_name, IPC__LOOK_RIGHTS,
+                       IPC_CHANNEL_IMPERSONATION_IDENTIFICATION, &handle);
   switch (err) {
     case 0:
       *state = IPC_CHANNEL_NAME_LIVE;

@@ -14,23 +14,10 @@
 /* The CRT's descriptors that libuv never closes. */
 #define STANDARD_DESCRIPTORS 3
 
-/* Out of winternl.h and the driver kit, which name it only in parts. */
+/* Out of winternl.h and the driver kit, too. */
 #define FILE_PIPE_LOCAL_INFORMATION_CLASS 24
 #define FILE_PIPE_STATE_CONNECTED 3
 #define FILE_PIPE_END_SERVER 1
-
-typedef struct file_pipe_local_information_s {
-  ULONG type;
-  ULONG configuration;
-  ULONG maximum_instances;
-  ULONG current_instances;
-  ULONG inbound_quota; /* towards the server, at both ends */
-  ULONG read_data_available;
-  ULONG outbound_quota;
-  ULONG write_quota_available; /* of this end */
-  ULONG state;
-  ULONG end;
-} file_pipe_local_information_t;
 
 typedef struct io_status_block_s {
   union {
@@ -48,10 +35,7 @@ typedef LONG(WINAPI* nt_query_information_file_t)(HANDLE file,
 
 /* ---- How full the pipe is ----------------------------------------------- */
 
-/* What the kernel knows about our end of a pipe that still has another. Can't
- * block: the handle is an overlapped one. */
-static int query(const ipc__stream_t* stream,
-                 file_pipe_local_information_t* info) {
+int ipc__pipe_query(HANDLE pipe, ipc__pipe_state_t* state) {
   HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
   nt_query_information_file_t query_file;
   io_status_block_t status;
@@ -60,28 +44,33 @@ static int query(const ipc__stream_t* stream,
   query_file = (nt_query_information_file_t) (void (*)(void)) GetProcAddress(
       ntdll, "NtQueryInformationFile");
   return query_file != NULL &&
-         query_file(ipc__stream_handle(stream), &status, info, sizeof(*info),
-                    FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0 &&
-         info->state == FILE_PIPE_STATE_CONNECTED;
+         query_file(pipe, &status, state, sizeof(*state),
+                    FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0;
+}
+
+/* The same for our end of a pipe that still has another. */
+static int query(const ipc__stream_t* stream, ipc__pipe_state_t* state) {
+  return ipc__pipe_query(ipc__stream_handle(stream), state) &&
+         state->state == FILE_PIPE_STATE_CONNECTED;
 }
 
 /* How much of the room for what we write is in use. */
-static ULONG used_quota(const file_pipe_local_information_t* info) {
-  ULONG quota = info->end == FILE_PIPE_END_SERVER ? info->outbound_quota
-                                                  : info->inbound_quota;
-  if (info->write_quota_available > quota) return 0;
-  return quota - info->write_quota_available;
+static ULONG used_quota(const ipc__pipe_state_t* state) {
+  ULONG quota = state->end == FILE_PIPE_END_SERVER ? state->outbound_quota
+                                                   : state->inbound_quota;
+  if (state->write_quota_available > quota) return 0;
+  return quota - state->write_quota_available;
 }
 
 /* Bytes in the pipe use up its quota; but so does a read that waits, by what it
  * asks for (a libuv peer asks for none). More in use than can be unread is such
  * a read, and then everything has been read. */
 int ipc__stream_has_unread(ipc__stream_t* stream) {
-  file_pipe_local_information_t info;
+  ipc__pipe_state_t state;
   ULONG used;
 
-  if (!stream->os.has_quota || !query(stream, &info)) return 0;
-  used = used_quota(&info);
+  if (!stream->os.has_quota || !query(stream, &state)) return 0;
+  used = used_quota(&state);
   stream->os.unread = used > stream->os.unread ? 0 : used;
   return stream->os.unread > 0;
 }
@@ -115,7 +104,7 @@ int ipc__stream_open(uv_loop_t* loop,
                      uv_os_fd_t handle,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written) {
-  file_pipe_local_information_t info;
+  ipc__pipe_state_t state;
   int fd;
   int err;
 
@@ -138,7 +127,8 @@ int ipc__stream_open(uv_loop_t* loop,
     return err;
   }
   /* Nothing is written yet: no room means that the system (Wine) won't say. */
-  stream->os.has_quota = query(stream, &info) && info.write_quota_available > 0;
+  stream->os.has_quota =
+      query(stream, &state) && state.write_quota_available > 0;
   return 0;
 
 close_handle:
@@ -179,6 +169,10 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   stream->os.writing = first.len;
   stream->os.unread += first.len;
   return UV_EAGAIN;
+}
+
+size_t ipc__stream_in_flight(const ipc__stream_t* stream) {
+  return stream->os.writing;
 }
 
 /* ---- The rest ----------------------------------------------------------- */

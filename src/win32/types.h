@@ -10,6 +10,10 @@
 #define IPC__HAS_HALF_CLOSE 0
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 0
+/* Whether a raw stream that is OUTBOUND is read for the peer's end. */
+#define IPC__OUTBOUND_SEES_END 0
+
+#define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_NAMED_PIPE
 
 typedef struct ipc__stream_os_s {
   uv_write_t write; /* the one write under way */
@@ -17,5 +21,15 @@ typedef struct ipc__stream_os_s {
   size_t unread;    /* at most so many bytes are unread by the peer */
   int has_quota;    /* the system tells how full the pipe is */
 } ipc__stream_os_t;
+
+/* The helper thread and what it shares with the loop's. */
+struct ipc__backend_s {
+  uv_loop_t* loop;
+  uv_thread_t helper;
+  HANDLE ready;              /* manual reset: there is something for the loop */
+  HANDLE look_again;         /* auto reset: the helper may look again */
+  volatile LONG is_waiting;  /* the helper wants to be told of the next run */
+  volatile LONG is_stopping; /* the helper is to end */
+};
 
 #endif /* IPC_CHANNEL_WIN32_TYPES_H */

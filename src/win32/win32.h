@@ -18,6 +18,16 @@
   (FILE_READ_DATA | FILE_WRITE_DATA | FILE_READ_EA | FILE_WRITE_EA | \
    FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | READ_CONTROL | SYNCHRONIZE)
 
+/* What it takes to look who serves a pipe, whichever way its data goes. */
+#define IPC__LOOK_RIGHTS (FILE_READ_ATTRIBUTES | READ_CONTROL | SYNCHRONIZE)
+
+/* The rights of a client that only reads, or only writes: no more than that, so
+ * that a server can give others just these. Without FILE_WRITE_ATTRIBUTES libuv
+ * can't set a pipe's mode, and leaves it as it is: a new handle reads bytes and
+ * waits, which is what libuv would set. */
+#define IPC__READER_RIGHTS (IPC__LOOK_RIGHTS | FILE_READ_DATA)
+#define IPC__WRITER_RIGHTS (IPC__LOOK_RIGHTS | FILE_WRITE_DATA)
+
 /* A SID in memory of our own. */
 typedef union ipc__sid_u {
   SID sid;
@@ -37,6 +47,39 @@ int ipc__widen(const char* text, wchar_t* wide, int units);
 int ipc__widen_new(const ipc_allocator_t* allocator,
                    const char* text,
                    wchar_t** wide);
+
+/* ---- connect.c ---------------------------------------------------------- */
+
+/* Opens a pipe as ipc__connect does, with these rights. */
+int ipc__pipe_open(const char* os_name,
+                   DWORD rights,
+                   ipc_impersonation_t level,
+                   HANDLE* pipe);
+
+/* ---- stream.c ----------------------------------------------------------- */
+
+/* What the kernel knows of a pipe and of the end that asks. Out of winternl.h
+ * and the driver kit, which name it only in parts. */
+typedef struct ipc__pipe_state_s {
+  ULONG type;
+  ULONG configuration; /* IPC__PIPE_...: which way its data goes */
+  ULONG maximum_instances;
+  ULONG current_instances;
+  ULONG inbound_quota; /* towards the server, at both ends */
+  ULONG read_data_available;
+  ULONG outbound_quota;
+  ULONG write_quota_available; /* of this end */
+  ULONG state;
+  ULONG end;
+} ipc__pipe_state_t;
+
+#define IPC__PIPE_INBOUND 0 /* to the server */
+#define IPC__PIPE_OUTBOUND 1
+
+/* Fills `state`; 0 where the system won't say. Needs FILE_READ_ATTRIBUTES,
+ * which the server's end of an outbound pipe hasn't got. Can't block: the
+ * handles are overlapped ones. */
+int ipc__pipe_query(HANDLE pipe, ipc__pipe_state_t* state);
 
 /* ---- access.c ----------------------------------------------------------- */
 

@@ -20,10 +20,11 @@ sys.dont_write_bytecode = True  # the source folder stays clean
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
 from wire_client import (  # noqa: E402
-    FIN, FIN_ACK, HELLO, MESSAGE, PING, PONG, frame, talk)
+    FIN, FIN_ACK, HELLO, MESSAGE, PING, PONG, REPLY, REQUEST, frame, talk)
 
-# What a server of the same limit answers: the verdict 0, "accepted".
-GREETING = HELLO[:5] + b"\0" + HELLO[6:]
+# What a server of the same limit answers: the verdict 0, "accepted", with the
+# features HEARTBEAT and CALLS.
+GREETING = HELLO[:5] + b"\0\x03\0" + HELLO[8:]
 
 ROOT, ECHO_SERVER, CHAT_SERVER = sys.argv[1:]
 
@@ -104,6 +105,19 @@ def is_taken(data):
         return receive(client, 25) == GREETING + frame(MESSAGE, b"x")
 
 
+def hello(features=0, heartbeat_ms=0):
+    return HELLO[:6] + struct.pack("<H", features) + HELLO[8:12] + struct.pack(
+        "<I", heartbeat_ms)
+
+
+def request(call, body):
+    return frame(REQUEST, struct.pack("<I", call) + body)
+
+
+def nobody_answers(call):
+    return frame(REPLY, struct.pack("<II", call, 1))
+
+
 def test_the_document_s_examples():
     count = 0
     for steps in exchanges():
@@ -163,7 +177,7 @@ def test_no_message_may_be_sent():
 
 def test_what_a_client_s_hello_may_hold():
     with connect(ECHO) as client:
-        client.sendall(HELLO[:5] + b"\x01\xff\xff" + HELLO[8:12] + b"\xff\xff\xff\xff")
+        client.sendall(HELLO[:5] + b"\x01\xf3\xff" + HELLO[8:12] + b"\xff\xff\xff\xff")
         assert receive(client, 16) == GREETING
 
 
@@ -184,7 +198,7 @@ def test_unknown_kinds():
         assert is_taken(frame(kind, b"whatever"))
         assert is_taken(frame(kind, bytes(1 << 16)))
         assert is_hung_up(struct.pack("<IBxxx", (1 << 16) + 1, kind))
-    for kind in 0x83, 0xFF:
+    for kind in 0x85, 0xFF:
         assert is_hung_up(frame(kind))
 
 
@@ -199,15 +213,69 @@ def test_ping():
 
 def test_fin():
     assert is_hung_up(frame(FIN, b"x"))
-    for after in frame(FIN), frame(MESSAGE, b"x"):
+    for after in (frame(FIN), frame(MESSAGE, b"x"), request(1, b"x"),
+                  frame(REPLY, bytes(8))):
         with connect(ECHO) as client:
             client.sendall(HELLO + frame(FIN) + after)
-            assert b"x" not in receive(client, 1 << 20)
+            got = receive(client, 1 << 20)
+            assert got.startswith(GREETING) and b"x" not in got
+            assert bytes([REPLY]) not in got
 
 
 def test_fin_ack():
     assert is_hung_up(frame(FIN_ACK, bytes(8)))
     assert is_hung_up(frame(FIN_ACK, bytes(7)))
+
+
+def test_requests():
+    calls = [7, 0, 0xFFFFFFFF, 7]
+    with connect(ECHO) as client:
+        client.sendall(hello(features=2) + b"".join(request(c, b"x") for c in calls) +
+                       request(1, b"") + frame(FIN))
+        answer = GREETING + b"".join(map(nobody_answers, calls + [1])) + frame(
+            FIN_ACK, struct.pack("<Q", 5))
+        assert receive(client, len(answer)) == answer
+    for size in range(4):
+        assert is_hung_up(frame(REQUEST, bytes(size)))
+    assert is_hung_up(struct.pack("<IBxxx", (16 << 20) + 5, REQUEST))
+
+
+def test_replies():
+    late = frame(REPLY, struct.pack("<II", 1, 0) + b"nobody asked")
+    assert is_taken(late)
+    with connect(ECHO) as client:
+        client.sendall(HELLO + late + late + frame(FIN))
+        assert receive(client, 32) == GREETING + frame(FIN_ACK, struct.pack("<Q", 2))
+    for size in range(8):
+        assert is_hung_up(frame(REPLY, bytes(size)))
+    assert is_hung_up(frame(REPLY, struct.pack("<II", 1, 2)))
+    assert is_hung_up(struct.pack("<IBxxx", (16 << 20) + 9, REPLY))
+
+
+def test_beats():
+    beat = frame(PONG, bytes(8))
+    with connect(ECHO) as client:
+        client.sendall(hello(heartbeat_ms=90))
+        start = time.monotonic()
+        assert receive(client, 16 + 5 * 16) == GREETING + 5 * beat
+        assert time.monotonic() - start >= 5 * 0.030 - 0.01
+        # It beats in either half of an end, and answers in between.
+        client.sendall(frame(FIN))
+        got = receive(client, 3 * 16)
+        while len(got) < 10 * 16 and got.count(beat) < 5:
+            got += receive(client, 16)
+        assert frame(FIN_ACK, bytes(8)) in got and got.count(beat) >= 5
+
+
+def test_no_beats_that_nobody_asked_for():
+    with connect(ECHO) as client:
+        client.sendall(hello(features=1))
+        assert receive(client, 16) == GREETING
+        client.settimeout(0.2)
+        try:
+            assert client.recv(1) is None
+        except TimeoutError:
+            pass
 
 
 def test_a_slow_reader_holds_nobody_up():

@@ -5,7 +5,8 @@ usage: wire_client.py SOCKET <INPUT: each line is a message; prints the answers.
 """
 import select, socket, struct, sys
 
-PING, PONG, MESSAGE, FIN, FIN_ACK = 0x01, 0x02, 0x80, 0x81, 0x82
+PING, PONG = 0x01, 0x02
+MESSAGE, FIN, FIN_ACK, REQUEST, REPLY = 0x80, 0x81, 0x82, 0x83, 0x84
 HELLO = struct.pack("<4sBBHII", b"\x89IPC", 1, 0xFF, 0, 16 << 20, 0)
 
 

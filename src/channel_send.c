@@ -1,0 +1,507 @@
+/* Sending, the user's side: what a message is on the wire, whether the queue
+ * has room for it and what happens where it hasn't, and the way back to the
+ * user's callback. No callback runs inside a send, and nothing is written
+ * inside it unless a staging block is full. */
+#include <string.h>
+
+#include "channel.h"
+
+/* A message up to this size is copied even where it could be borrowed: the copy
+ * is cheaper than a buffer of its own in the system call. */
+#define COPY_BYTES ((size_t) 8 << 10)
+
+/* What one send takes: a record counts in 32 bits. */
+#define MAX_SEND ((size_t) INT32_MAX)
+
+/* The other channels of a server have used up its total: look this often
+ * whether they have written some of it. */
+#define STARVED_RETRY_MS 10
+
+int ipc__channel_may_send(const ipc_channel_t* channel) {
+  return channel->state < IPC__CLOSING && channel->error == 0 &&
+         !channel->close_due && !channel->fin_queued;
+}
+
+int ipc__channel_can_send(const ipc_channel_t* channel) {
+  return channel->hub->settings.access != IPC_CHANNEL_ACCESS_INBOUND &&
+         !(channel->peer_features & IPC__FEATURE_NO_RECEIVE);
+}
+
+/* ---- Limits ------------------------------------------------------------- */
+
+static int is_starved(const ipc_channel_t* channel, size_t size) {
+  size_t total = channel->hub->settings.max_total_queue_bytes;
+  size_t queued = channel->hub->queued_bytes;
+
+  return queued > 0 && (queued >= total || size > total - queued);
+}
+
+int ipc__channel_is_full(const ipc_channel_t* channel, size_t size) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+  size_t queued = ipc__queue_bytes(&channel->queue);
+  uint32_t messages = channel->queue.records.count;
+
+  if (is_starved(channel, size)) return 1;
+  if (messages == 0) return 0;
+  return messages >= settings->max_queue_messages ||
+         queued >= settings->max_queue_bytes ||
+         size > settings->max_queue_bytes - queued;
+}
+
+int ipc__channel_is_drained(const ipc_channel_t* channel) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+
+  return ipc__queue_bytes(&channel->queue) <= settings->max_queue_bytes / 2 &&
+         channel->queue.records.count <= settings->max_queue_messages / 2 &&
+         channel->hub->queued_bytes <= settings->max_total_queue_bytes / 2;
+}
+
+/* The oldest message that has not begun to leave and may be dropped. */
+static uint32_t find_droppable(const ipc_channel_t* channel) {
+  const ipc__queue_t* queue = &channel->queue;
+  uint64_t written = ipc__channel_written_to(channel);
+  uint32_t i;
+
+  for (i = 0; i < queue->records.count; i++) {
+    const ipc__record_t* record = ipc__queue_record(queue, i);
+
+    if (record->stays || record->end <= queue->released) continue;
+    if (ipc__record_start(record) >= written) break;
+  }
+  return i;
+}
+
+static int drop_one(ipc_channel_t* channel) {
+  uint32_t i = find_droppable(channel);
+  int err;
+
+  if (i == channel->queue.records.count) return UV_EAGAIN;
+  err = ipc__channel_withdraw(
+      channel, ipc__queue_record(&channel->queue, i)->id, UV_ENOBUFS);
+  if (err == 0) channel->dropped++;
+  return err;
+}
+
+/* The queue is full. 0: the policy has made room. */
+static int apply_policy(ipc_channel_t* channel, size_t size) {
+  switch (channel->hub->settings.slow_reader) {
+    case IPC_CHANNEL_SLOW_DROP_OLDEST:
+      while (ipc__channel_is_full(channel, size)) {
+        if (drop_one(channel) == 0) continue;
+        /* What is left is leaving just now. */
+        if (is_starved(channel, size)) break;
+        return 0;
+      }
+      if (!is_starved(channel, size)) return 0;
+      break;
+    case IPC_CHANNEL_SLOW_DROP_NEWEST:
+      channel->dropped++;
+      return UV_ENOBUFS;
+    case IPC_CHANNEL_SLOW_DISCONNECT:
+      if (channel->state == IPC__CONNECTING) {
+        ipc__client_failed(channel, UV_ENOBUFS);
+      } else {
+        ipc__channel_broken(channel, UV_ENOBUFS);
+      }
+      return UV_ENOBUFS;
+    default:
+      break;
+  }
+  channel->wants_drain = 1;
+  ipc__channel_wait_for_others(channel);
+  return UV_EAGAIN;
+}
+
+void ipc__channel_wait_for_others(ipc_channel_t* channel) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+
+  if (channel->hub->queued_bytes <= settings->max_total_queue_bytes / 2) return;
+  if (channel->retry.at != 0) return;
+  ipc__hub_set_deadline(channel->hub, &channel->retry, STARVED_RETRY_MS, 1,
+                        ipc__channel_on_retry);
+}
+
+/* ---- From the user ------------------------------------------------------ */
+
+static int check_pieces(const uv_buf_t* pieces, unsigned int count) {
+  unsigned int i;
+
+  if (pieces == NULL && count > 0) return UV_EINVAL;
+  for (i = 0; i < count; i++) {
+    if (pieces[i].base == NULL && pieces[i].len > 0) return UV_EINVAL;
+  }
+  return 0;
+}
+
+static int check_size(const ipc_channel_t* channel, size_t size) {
+  if (!ipc__channel_is_native(channel)) {
+    if (size == 0) return UV_EINVAL;
+    return size > MAX_SEND ? UV_EMSGSIZE : 0;
+  }
+  if (size > channel->hub->settings.max_message_bytes) return UV_EMSGSIZE;
+  if (channel->peer_max_bytes != 0 && size > channel->peer_max_bytes) {
+    return UV_EMSGSIZE;
+  }
+  return 0;
+}
+
+static int check_send(ipc_channel_t* channel,
+                      const ipc__send_t* send,
+                      size_t size) {
+  int err;
+
+  if (!ipc__channel_may_send(channel)) return UV_EPIPE;
+  if (!ipc__channel_can_send(channel)) return UV_EACCES;
+  err = check_size(channel, size);
+  if (err != 0 || send->force) return err;
+  return ipc__channel_is_full(channel, size) ? apply_policy(channel, size) : 0;
+}
+
+/* What goes in front of the message. */
+static size_t put_head(const ipc_channel_t* channel,
+                       const ipc__send_t* send,
+                       size_t size,
+                       uint8_t* head) {
+  if (!ipc__channel_is_native(channel)) return 0;
+  ipc__wire_put_header(head, send->kind, (uint32_t) (send->prefix_size + size));
+  memcpy(head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
+  return IPC__WIRE_HEADER_BYTES + send->prefix_size;
+}
+
+int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
+  uint8_t head[IPC__WIRE_HEADER_BYTES + sizeof(send->prefix)];
+  ipc__record_t record = {0};
+  size_t head_size;
+  size_t size;
+  int err;
+
+  err = check_pieces(send->pieces, send->count);
+  if (err != 0) return err;
+  size = ipc__pieces_size(send->pieces, send->count);
+  err = check_send(channel, send, size);
+  if (err != 0) return err;
+  head_size = put_head(channel, send, size, head);
+  record.id = send->id != 0 ? send->id : channel->last_op + 1;
+  record.cb = send->cb;
+  record.arg = send->arg;
+  record.op = send->op;
+  record.head = (uint8_t) head_size;
+  record.stays = send->stays & 1u;
+  err = ipc__queue_put(channel->hub, &channel->queue, head, head_size,
+                       send->pieces, send->count,
+                       send->borrow && size > COPY_BYTES, &record);
+  if (err != 0) return err;
+  channel->last_op = record.id;
+  ipc__channel_touch(channel);
+  if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
+    channel->largest_early = size;
+  }
+
+  /* Small messages gather in one staging block; what fills it must go. */
+  if (ipc__queue_bytes(&channel->queue) >= IPC__QUEUE_BLOCK_BYTES) {
+    ipc__channel_write(channel);
+  }
+  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+static int send_one(ipc_channel_t* channel,
+                    const void* data,
+                    size_t size,
+                    uint8_t borrow,
+                    ipc_send_cb cb,
+                    void* arg) {
+  ipc__send_t send = {0};
+  uv_buf_t piece;
+
+  if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
+  if (size > MAX_SEND) {
+    return ipc__channel_may_send(channel) ? UV_EMSGSIZE : UV_EPIPE;
+  }
+  piece = uv_buf_init((char*) data, (unsigned int) size);
+  send.kind = IPC__WIRE_MESSAGE;
+  send.borrow = borrow;
+  send.pieces = &piece;
+  send.count = 1;
+  send.cb = cb;
+  send.arg = arg;
+  return ipc__channel_submit(channel, &send);
+}
+
+int ipc_channel_send(ipc_channel_t* channel,
+                     const void* data,
+                     size_t size,
+                     ipc_send_cb cb,
+                     void* arg) {
+  return send_one(channel, data, size, 1, cb, arg);
+}
+
+int ipc_channel_send_copy(ipc_channel_t* channel,
+                          const void* data,
+                          size_t size,
+                          ipc_send_cb cb,
+                          void* arg) {
+  return send_one(channel, data, size, 0, cb, arg);
+}
+
+int ipc__channel_post(ipc_channel_t* channel,
+                      const uv_buf_t* pieces,
+                      unsigned int count,
+                      int force) {
+  size_t size = ipc__pieces_size(pieces, count);
+  ipc__send_t send = {0};
+
+  if (!force && ipc__channel_is_full(channel, size)) {
+    channel->wants_posts = 1;
+    return UV_EAGAIN;
+  }
+  send.kind = IPC__WIRE_MESSAGE;
+  send.force = 1;
+  send.pieces = pieces;
+  send.count = count;
+  return ipc__channel_submit(channel, &send);
+}
+
+/* ---- With a deadline ---------------------------------------------------- */
+
+static void on_send_deadline(ipc__deadline_t* deadline) {
+  ipc__op_t* op = (ipc__op_t*) deadline;
+  ipc_channel_t* channel = op->owner;
+  ipc__record_t* record;
+  size_t sent;
+  int err;
+
+  err = ipc__channel_withdraw(channel, op->id, UV_ETIMEDOUT);
+  if (err == UV_ENOMEM) {
+    ipc__hub_set_deadline(channel->hub, deadline, STARVED_RETRY_MS, 1,
+                          on_send_deadline);
+  } else if (err == UV_EBUSY) {
+    /* It goes on by itself; its user is told now. */
+    record = ipc__queue_record(&channel->queue,
+                               ipc__queue_find(&channel->queue, op->id));
+    if (record->end <= channel->queue.released) return; /* just done */
+    if (record->size == record->head) return;           /* nothing to count */
+    record->op = NULL;
+    record->cb = NULL;
+    record->is_told = 1;
+    sent =
+        (size_t) (ipc__channel_written_to(channel) - ipc__record_start(record));
+    /* Its header has begun to leave at least, and the rest will follow. */
+    if (sent > record->size) sent = record->size;
+    sent = sent > record->head ? sent - record->head : 1;
+    if (op->cb.send != NULL) {
+      op->cb.send(channel, op->arg, UV_ETIMEDOUT, sent);
+    }
+    ipc__op_release(channel->hub, op);
+  }
+}
+
+int ipc_channel_send_vector(ipc_channel_t* channel,
+                            const uv_buf_t* pieces,
+                            unsigned int count,
+                            int timeout_ms,
+                            ipc_send_cb cb,
+                            void* arg) {
+  ipc__send_t send = {0};
+  ipc__op_t* op = NULL;
+  int err;
+
+  if (channel == NULL || !ipc__op_is_timeout(timeout_ms)) return UV_EINVAL;
+  if (timeout_ms != IPC_CHANNEL_INFINITE) {
+    op = ipc__op_create(channel->hub, channel, arg);
+    if (op == NULL) return UV_ENOMEM;
+    op->cb.send = cb;
+  }
+  send.kind = IPC__WIRE_MESSAGE;
+  send.pieces = pieces;
+  send.count = count;
+  send.cb = cb;
+  send.arg = arg;
+  send.op = op;
+  err = ipc__channel_submit(channel, &send);
+  if (op == NULL) return err;
+  if (err != 0) {
+    ipc__op_release(channel->hub, op);
+    return err;
+  }
+  op->id = channel->last_op;
+  ipc__hub_set_deadline(channel->hub, &op->deadline, timeout_ms, 1,
+                        on_send_deadline);
+  return 0;
+}
+
+int ipc_channel_send_timeout(ipc_channel_t* channel,
+                             const void* data,
+                             size_t size,
+                             int timeout_ms,
+                             ipc_send_cb cb,
+                             void* arg) {
+  uv_buf_t piece;
+
+  if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
+  if (!ipc__op_is_timeout(timeout_ms)) return UV_EINVAL;
+  if (size > MAX_SEND) return UV_EMSGSIZE;
+  piece = uv_buf_init((char*) data, (unsigned int) size);
+  return ipc_channel_send_vector(channel, &piece, 1, timeout_ms, cb, arg);
+}
+
+/* ---- Trying ------------------------------------------------------------- */
+
+/* How much of `size` raw bytes the queue has room for. */
+static size_t room_for(const ipc_channel_t* channel, size_t size) {
+  size_t max = channel->hub->settings.max_queue_bytes;
+  size_t queued = ipc__queue_bytes(&channel->queue);
+
+  if (!ipc__channel_is_full(channel, size)) return size;
+  if (queued >= max || is_starved(channel, 1)) return 0;
+  if (channel->queue.records.count >=
+      channel->hub->settings.max_queue_messages) {
+    return 0;
+  }
+  return size < max - queued ? size : max - queued;
+}
+
+/* The pieces' first `size` bytes, one send a piece. */
+static int send_part(ipc_channel_t* channel,
+                     const uv_buf_t* pieces,
+                     size_t size,
+                     size_t* sent) {
+  int err = 0;
+
+  *sent = 0;
+  while (size > 0 && err == 0) {
+    size_t part = pieces->len < size ? pieces->len : size;
+
+    if (part > 0) err = send_one(channel, pieces->base, part, 0, NULL, NULL);
+    if (err != 0) break;
+    *sent += part;
+    size -= part;
+    pieces++;
+  }
+  return *sent > 0 ? 0 : err;
+}
+
+int ipc_channel_try_send_vector(ipc_channel_t* channel,
+                                const uv_buf_t* pieces,
+                                unsigned int count,
+                                size_t* sent) {
+  size_t size;
+  size_t room;
+  int err;
+
+  if (channel == NULL || check_pieces(pieces, count) != 0) return UV_EINVAL;
+  if (sent != NULL) *sent = 0;
+  size = ipc__pieces_size(pieces, count);
+  if (!ipc__channel_is_native(channel)) {
+    if (sent == NULL) return UV_EINVAL;
+    room = size <= MAX_SEND ? size : MAX_SEND;
+    if (ipc__channel_may_send(channel) && ipc__channel_can_send(channel)) {
+      room = room_for(channel, room);
+    }
+    if (room > 0 && room < size) return send_part(channel, pieces, room, sent);
+  }
+  err = ipc_channel_send_vector(channel, pieces, count, IPC_CHANNEL_INFINITE,
+                                NULL, NULL);
+  if (err == 0 && sent != NULL) *sent = size;
+  return err;
+}
+
+int ipc_channel_try_send(ipc_channel_t* channel,
+                         const void* data,
+                         size_t size,
+                         size_t* sent) {
+  uv_buf_t piece;
+
+  if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
+  if (size > MAX_SEND) {
+    if (ipc__channel_is_native(channel)) return UV_EMSGSIZE;
+    size = MAX_SEND; /* a part is as good */
+  }
+  piece = uv_buf_init((char*) data, (unsigned int) size);
+  return ipc_channel_try_send_vector(channel, &piece, 1, sent);
+}
+
+/* ---- Taking back -------------------------------------------------------- */
+
+int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
+  ipc__queue_t* queue = &channel->queue;
+  uint32_t i = ipc__queue_find(queue, id);
+  ipc__record_t* record;
+  uint64_t start;
+  uint32_t size;
+  int err;
+
+  if (i == queue->records.count) return UV_ENOENT;
+  record = ipc__queue_record(queue, i);
+  if (record->id != id || record->is_told) return UV_ENOENT;
+  start = ipc__record_start(record);
+  size = record->size;
+  if (record->end <= queue->released ||
+      start < ipc__channel_written_to(channel)) {
+    return UV_EBUSY;
+  }
+  err = ipc__queue_withdraw(channel->hub, queue, i, status);
+  if (err != 0) return err;
+  /* What is in front has moved up. */
+  if (channel->pong_end <= start) channel->pong_end += size;
+  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+/* ---- Back to the user --------------------------------------------------- */
+
+/* Whether what is queued will never be sent. Memory that a write under way
+ * still reads from is not given back before that write is over. */
+static int is_hopeless(const ipc_channel_t* channel) {
+  if (channel->write_busy) return 0;
+  return channel->error != 0 || channel->state == IPC__DEAD ||
+         channel->state == IPC__DESTROYING;
+}
+
+/* A send that its user took back, knowingly, is not one that was lost. */
+static void count(ipc_channel_t* channel, int status, int was_withdrawn) {
+  if (status == 0) {
+    channel->sent++;
+  } else if (!was_withdrawn ||
+             (status != UV_ECANCELED && status != UV_ETIMEDOUT)) {
+    channel->unsent++;
+  }
+}
+
+static void call_back(ipc_channel_t* channel,
+                      const ipc__record_t* record,
+                      int status,
+                      size_t sent) {
+  ipc_send_cb cb = record->cb;
+
+  count(channel, status, record->status != 0);
+  if (record->op != NULL) ipc__op_release(channel->hub, record->op);
+  if (cb != NULL) cb(channel, record->arg, status, sent);
+}
+
+/* How many of the message's own bytes have gone. */
+static size_t sent_of(const ipc_channel_t* channel,
+                      const ipc__record_t* record) {
+  uint64_t released = channel->queue.released;
+  uint64_t first = ipc__record_start(record) + record->head;
+
+  return released > first ? (size_t) (released - first) : 0;
+}
+
+void ipc__channel_complete_sends(ipc_channel_t* channel) {
+  ipc__record_t record;
+  int status;
+
+  while (ipc__queue_pop(channel->hub, &channel->queue, 0, &record)) {
+    /* Of one that was withdrawn, `size` is what had left. */
+    call_back(channel, &record, record.status,
+              record.size > record.head ? record.size - record.head : 0);
+  }
+  if (!is_hopeless(channel)) return;
+  /* A record is complete at the byte where it ends, so they go first. */
+  status = channel->error != 0 ? channel->error : UV_ECANCELED;
+  while (ipc__queue_pop(channel->hub, &channel->queue, 1, &record)) {
+    call_back(channel, &record, status, sent_of(channel, &record));
+  }
+  ipc__queue_drop(channel->hub, &channel->queue);
+}

@@ -1,0 +1,82 @@
+/* Pending operations: their memory and their lists. It knows nothing of what
+ * they wait for. */
+#include "op.h"
+
+#include <string.h>
+
+#include "alloc.h"
+
+ipc__op_t* ipc__op_create(ipc__hub_t* hub, void* owner, void* arg) {
+  ipc__op_t* op = hub->spare_ops;
+
+  if (op != NULL) {
+    hub->spare_ops = op->next;
+    hub->spare_op_count--;
+    memset(op, 0, sizeof(*op));
+  } else {
+    op = ipc__calloc(&hub->settings.allocator, sizeof(*op));
+    if (op == NULL) return NULL;
+  }
+  op->owner = owner;
+  op->arg = arg;
+  return op;
+}
+
+void ipc__op_release(ipc__hub_t* hub, ipc__op_t* op) {
+  ipc__hub_clear_deadline(hub, &op->deadline);
+  if (hub->spare_op_count >= IPC__OP_SPARES) {
+    ipc__free(&hub->settings.allocator, op);
+    return;
+  }
+  op->next = hub->spare_ops;
+  hub->spare_ops = op;
+  hub->spare_op_count++;
+}
+
+void ipc__ops_append(ipc__ops_t* ops, ipc__op_t* op) {
+  op->next = NULL;
+  if (ops->last == NULL) {
+    ops->first = op;
+  } else {
+    ops->last->next = op;
+  }
+  ops->last = op;
+}
+
+ipc__op_t* ipc__ops_pop(ipc__ops_t* ops) {
+  ipc__op_t* op = ops->first;
+
+  if (op == NULL) return NULL;
+  ops->first = op->next;
+  if (ops->first == NULL) ops->last = NULL;
+  op->next = NULL;
+  return op;
+}
+
+ipc__op_t* ipc__ops_find(const ipc__ops_t* ops, ipc_op_t id) {
+  ipc__op_t* op = ops->first;
+
+  while (op != NULL && op->id != id) op = op->next;
+  return op;
+}
+
+void ipc__ops_remove(ipc__ops_t* ops, ipc__op_t* op) {
+  ipc__op_t* before = NULL;
+  ipc__op_t* each = ops->first;
+
+  while (each != op) {
+    before = each;
+    each = each->next;
+  }
+  if (before == NULL) {
+    ops->first = op->next;
+  } else {
+    before->next = op->next;
+  }
+  if (ops->last == op) ops->last = before;
+  op->next = NULL;
+}
+
+int ipc__op_is_timeout(int timeout_ms) {
+  return timeout_ms >= 0 || timeout_ms == IPC_CHANNEL_INFINITE;
+}

@@ -1,0 +1,507 @@
+/* A wedged peer is noticed, and nobody else is taken for one. */
+#include "harness.h"
+
+#include "pair.h"
+
+/* Long enough that this machine's own stalls are shorter than a third. */
+#define INTERVAL_MS 600
+/* So many intervals without a verdict are enough. */
+#define LONG_MS (4 * INTERVAL_MS)
+/* For noticing what is expected. */
+#define SHORT_MS 150
+#define FEATURE_HEARTBEAT 1
+#define PING 0x01
+#define PONG 0x02
+
+static const uint8_t nothing[8];
+
+static void watch(pair_t* pair, int server_ms, int client_ms) {
+  pair_init(pair);
+  if (server_ms != 0) {
+    assert_int_equal(
+        ipc_server_options_set_heartbeat(&pair->server_options, server_ms), 0);
+  }
+  if (client_ms != 0) {
+    assert_int_equal(
+        ipc_client_options_set_heartbeat(&pair->client_options, client_ms), 0);
+  }
+}
+
+static void pause_side(side_t* side) {
+  assert_int_equal(ipc_channel_pause(side->channel), 0);
+}
+
+/* ---- Roles -------------------------------------------------------------- */
+
+static uv_loop_t child_loop;
+
+/* The loop of this process runs no more; its parent kills it. */
+static void wedge(void) {
+  test_say_ready();
+  for (;;) uv_sleep(1000);
+}
+
+static void wedged_message(ipc_channel_t* channel,
+                           const void* data,
+                           size_t size) {
+  (void) channel;
+  (void) data;
+  (void) size;
+  wedge();
+}
+
+static void wedged_answer(ipc_channel_t* channel,
+                          const void* data,
+                          size_t size) {
+  if (ipc_channel_send_copy(channel, data, size, NULL, NULL) != 0) abort();
+  if (ipc_channel_flush(channel) != 0) abort();
+  wedge();
+}
+
+static void echo_message(ipc_channel_t* channel,
+                         const void* data,
+                         size_t size) {
+  if (ipc_channel_send_copy(channel, data, size, NULL, NULL) != 0) abort();
+}
+
+static int serve_as_child(const char* name, ipc_message_cb on_message) {
+  ipc_server_options_t options;
+  ipc_server_t* server;
+
+  if (uv_loop_init(&child_loop) != 0) return 101;
+  ipc_server_options_init(&options, name);
+  ipc_server_options_on_message(&options, on_message);
+  if (ipc_server_listen(&child_loop, &options, NULL, &server) != 0) return 102;
+  test_say_ready();
+  uv_run(&child_loop, UV_RUN_DEFAULT);
+  return 0;
+}
+
+static int play_wedged(int argc, char** argv) {
+  return argc == 1 ? serve_as_child(argv[0], wedged_message) : 100;
+}
+
+static int play_answers_and_wedges(int argc, char** argv) {
+  return argc == 1 ? serve_as_child(argv[0], wedged_answer) : 100;
+}
+
+static int play_echo(int argc, char** argv) {
+  return argc == 1 ? serve_as_child(argv[0], echo_message) : 100;
+}
+
+static void wedged_connect(ipc_channel_t* channel, int status) {
+  (void) channel;
+  if (status != 0) abort();
+  wedge();
+}
+
+static int play_wedged_client(int argc, char** argv) {
+  ipc_client_options_t options;
+  ipc_channel_t* channel;
+
+  if (argc != 1 || uv_loop_init(&child_loop) != 0) return 101;
+  ipc_client_options_init(&options, argv[0]);
+  ipc_client_options_on_connect(&options, wedged_connect);
+  if (ipc_client_connect(&child_loop, &options, NULL, &channel) != 0) {
+    return 102;
+  }
+  uv_run(&child_loop, UV_RUN_DEFAULT);
+  return 0;
+}
+
+static const test_role_t roles[] = {
+    {"wedged", play_wedged},
+    {"answers_and_wedges", play_answers_and_wedges},
+    {"echo", play_echo},
+    {"wedged_client", play_wedged_client},
+    {NULL, NULL},
+};
+
+static test_child_t* start(const char* role, const pair_t* pair) {
+  test_child_t* child = test_spawn(role, pair->name, NULL);
+
+  test_wait_ready(child);
+  return child;
+}
+
+static void stop(test_child_t* child) {
+  test_kill(child);
+  test_wait(child);
+}
+
+/* The server was the child. Its name is taken over once, so that nothing of it
+ * stays. */
+static void finish_client(pair_t* pair, test_child_t* child) {
+  side_close(&pair->client);
+  run_until(&pair->client.closes, 1);
+  stop(child);
+  pair_listen(pair);
+  pair_finish(pair);
+}
+
+/* ---- Wedged peers ------------------------------------------------------- */
+
+static void test_wedged_server(void** state) {
+  test_child_t* child;
+  uint64_t since;
+  pair_t pair;
+
+  (void) state;
+  watch(&pair, 0, SHORT_MS);
+  child = start("wedged", &pair);
+  pair.client.stays = 1;
+  pair_connect(&pair);
+  run_until(&pair.client.opens, 1);
+  test_run_for(2 * SHORT_MS); /* it is well, so far */
+  assert_int_equal(pair.client.ends, 0);
+  since = uv_hrtime();
+  assert_int_equal(side_send(&pair.client, "x", 1), 0);
+  run_until(&pair.client.ends, 1);
+  assert_int_equal(pair.client.end_status, UV_ETIMEDOUT);
+  assert_true(elapsed_ms(since) < SHORT_MS + 5000);
+  assert_int_equal(side_send(&pair.client, "x", 1), UV_EPIPE);
+  finish_client(&pair, child);
+}
+
+static void test_wedged_client(void** state) {
+  test_child_t* child;
+  pair_t pair;
+
+  (void) state;
+  watch(&pair, SHORT_MS, 0);
+  pair_listen(&pair);
+  child = test_spawn("wedged_client", pair.name, NULL);
+  run_until(&pair.accepted.opens, 1);
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(pair.accepted.end_status, UV_ETIMEDOUT);
+  assert_true((pair.accepted.ended_at - pair.accepted.opened_at) / 1000000 >=
+              SHORT_MS);
+  stop(child);
+  pair_finish(&pair);
+}
+
+/* While it is paused, the watcher can't hear, and says nothing. */
+static void test_paused_watcher(void** state) {
+  test_child_t* child;
+  pair_t pair;
+
+  (void) state;
+  watch(&pair, 0, SHORT_MS);
+  child = start("wedged", &pair);
+  pair.client.on_open = pause_side;
+  pair_connect(&pair);
+  run_until(&pair.client.opens, 1);
+  assert_int_equal(side_send(&pair.client, "x", 1), 0);
+  test_run_for(5 * SHORT_MS);
+  assert_int_equal(pair.client.ends, 0);
+  assert_int_equal(ipc_channel_resume(pair.client.channel), 0);
+  run_until(&pair.client.ends, 1);
+  assert_int_equal(pair.client.end_status, UV_ETIMEDOUT);
+  finish_client(&pair, child);
+}
+
+static void on_timed_out(ipc_channel_t* channel,
+                         void* arg,
+                         int status,
+                         const void* data,
+                         size_t size) {
+  (void) channel;
+  (void) data;
+  (void) size;
+  ++*(int*) arg;
+  assert_int_equal(status, UV_ETIMEDOUT);
+}
+
+/* Nor where it lets a message wait; when it takes that, it hears again. */
+static void test_watcher_that_does_not_receive(void** state) {
+  test_child_t* child;
+  const void* data;
+  size_t size;
+  int ended = 0;
+  pair_t pair;
+
+  (void) state;
+  watch(&pair, 0, SHORT_MS);
+  ipc_client_options_on_message(&pair.client_options, NULL);
+  child = start("answers_and_wedges", &pair);
+  pair.client.stays = 1;
+  pair_connect(&pair);
+  run_until(&pair.client.opens, 1);
+  assert_int_equal(side_send(&pair.client, "x", 1), 0);
+  test_run_for(5 * SHORT_MS);
+  assert_int_equal(pair.client.ends, 0);
+  assert_int_equal(ipc_channel_try_recv(pair.client.channel, &data, &size), 0);
+  assert_int_equal(size, 1);
+  assert_int_equal(
+      ipc_channel_recv(pair.client.channel, -1, on_timed_out, &ended), 0);
+  run_until(&ended, 1);
+  finish_client(&pair, child);
+}
+
+/* A watcher whose own loop stood still finds what came meanwhile. */
+static void test_stalled_watcher(void** state) {
+  test_child_t* child;
+  pair_t pair;
+  int i;
+
+  (void) state;
+  watch(&pair, 0, INTERVAL_MS);
+  child = start("echo", &pair);
+  pair_connect(&pair);
+  run_until(&pair.client.opens, 1);
+  for (i = 0; i < 3; i++) {
+    uv_sleep(INTERVAL_MS + INTERVAL_MS / 2);
+    test_run_for(10);
+    assert_int_equal(pair.client.ends, 0);
+  }
+  finish_client(&pair, child);
+}
+
+/* ---- Peers that are well ------------------------------------------------ */
+
+enum { IDLE, PAUSED, DEAF, FULL, ENDED, KINDS };
+
+static side_t accepted[KINDS];
+static int accepted_count;
+
+static side_t* next_accepted(pair_t* pair) {
+  (void) pair;
+  return &accepted[accepted_count++];
+}
+
+static uint8_t block[64 << 10];
+
+/* Idle, paused, not receiving, in the middle of a full queue, ended: all alive,
+ * and both sides watch. */
+static void test_alive(void** state) {
+  side_t clients[KINDS] = {{0}};
+  pair_t pair;
+  int i;
+
+  (void) state;
+  watch(&pair, INTERVAL_MS, INTERVAL_MS);
+  memset(accepted, 0, sizeof(accepted));
+  accepted_count = 0;
+  pair.next_side = next_accepted;
+  pair_listen(&pair);
+  for (i = 0; i < KINDS; i++) {
+    if (i == DEAF) ipc_client_options_on_message(&pair.client_options, NULL);
+    clients[i].stays = accepted[i].stays = 1;
+    pair_connect_side(&pair, &clients[i]);
+    run_until(&accepted[i].opens, 1);
+    run_until(&clients[i].opens, 1);
+  }
+  pause_side(&clients[PAUSED]);
+  assert_int_equal(side_send(&accepted[PAUSED], "unheard", 7), 0);
+  assert_int_equal(side_send(&accepted[DEAF], "unheard", 7), 0);
+  pause_side(&clients[FULL]);
+  while (side_send(&accepted[FULL], block, sizeof(block)) == 0) continue;
+  assert_int_equal(ipc_channel_end(clients[ENDED].channel), 0);
+  assert_int_equal(ipc_channel_end(accepted[ENDED].channel), 0);
+  test_run_for(LONG_MS);
+  for (i = 0; i < KINDS; i++) {
+    assert_int_equal(clients[i].ends, i == ENDED);
+    assert_int_equal(accepted[i].ends, i == ENDED);
+    assert_int_equal(clients[i].end_status, 0);
+    assert_int_equal(accepted[i].end_status, 0);
+  }
+  /* One that listens again has to hear first. */
+  assert_int_equal(ipc_channel_resume(clients[PAUSED].channel), 0);
+  run_until(&clients[PAUSED].messages, 1);
+  test_run_for(INTERVAL_MS);
+  assert_int_equal(clients[PAUSED].ends, 0);
+  for (i = 0; i < KINDS; i++) {
+    assert_int_equal(ipc_channel_disconnect(clients[i].channel), 0);
+    side_close(&clients[i]);
+    side_close(&accepted[i]);
+  }
+  pair_finish(&pair);
+  for (i = 0; i < KINDS; i++) {
+    side_free(&clients[i]);
+    side_free(&accepted[i]);
+  }
+}
+
+/* One side watches, the other doesn't: the one beats for the other. */
+static void run_one_sided(int server_ms, int client_ms) {
+  ipc_channel_stats_t stats;
+  pair_t pair;
+
+  watch(&pair, server_ms, client_ms);
+  pair_open(&pair);
+  test_run_for(LONG_MS);
+  assert_int_equal(pair.client.ends, 0);
+  assert_int_equal(pair.accepted.ends, 0);
+  /* Beats are no messages. */
+  assert_int_equal(ipc_channel_stats(pair.client.channel, &stats), 0);
+  assert_int_equal(stats.messages_received, 0);
+  assert_int_equal(stats.messages_sent, 0);
+  pair_finish(&pair);
+  assert_int_equal(pair.client.result.status, 0);
+  assert_int_equal(pair.client.messages + pair.accepted.messages, 0);
+}
+
+static void test_one_sided(void** state) {
+  (void) state;
+  run_one_sided(INTERVAL_MS, 0);
+  run_one_sided(0, INTERVAL_MS);
+}
+
+/* Beats don't keep an idle channel. */
+static void test_idle_timeout(void** state) {
+  pair_t pair;
+
+  (void) state;
+  watch(&pair, INTERVAL_MS, INTERVAL_MS);
+  ipc_client_options_set_idle_timeout(&pair.client_options, 2 * INTERVAL_MS);
+  pair_open(&pair);
+  run_until(&pair.client.ends, 1);
+  assert_int_equal(pair.client.end_status, UV_ETIMEDOUT);
+  assert_true(elapsed_ms(pair.client.opened_at) >= 2 * INTERVAL_MS);
+  pair_finish(&pair);
+}
+
+/* ---- By hand ------------------------------------------------------------ */
+
+static int pings;
+static int pongs;
+static int answers;
+
+/* The library's hello is 16 bytes, each beat and PING is, too. */
+static void read_frames(side_t* side, const void* data, size_t size) {
+  static size_t done;
+  (void) data;
+  (void) size;
+  if (side->messages == 1) done = 16;
+  for (; done + 16 <= side->log_size; done += 16) {
+    const uint8_t* frame = side->log + done;
+    uint8_t out[16];
+
+    assert_int_equal(frame[0], 8);
+    if (frame[4] == PONG) {
+      assert_memory_equal(frame + 8, nothing, 8);
+      pongs++;
+      continue;
+    }
+    assert_int_equal(frame[4], PING);
+    pings++;
+    if (!answers) continue;
+    test_put_frame(out, PONG, frame + 8, 8);
+    assert_int_equal(side_send(side, out, sizeof(out)), 0);
+  }
+}
+
+static void greet(pair_t* pair, uint8_t features, uint8_t heartbeat_ms) {
+  uint8_t hello[16];
+
+  pings = pongs = answers = 0;
+  pair_raw_client(pair);
+  pair->client.keeps_log = 1;
+  pair->client.on_message = read_frames;
+  pair_listen(pair);
+  pair_connect(pair);
+  test_put_hello(hello, 0xff, 1 << 20);
+  hello[6] = features;
+  hello[12] = heartbeat_ms;
+  assert_int_equal(side_send(&pair->client, hello, sizeof(hello)), 0);
+  run_until(&pair->accepted.opens, 1);
+}
+
+/* A peer that doesn't beat is asked, and has to answer. */
+static void test_pings(void** state) {
+  pair_t pair;
+
+  (void) state;
+  watch(&pair, INTERVAL_MS, 0);
+  greet(&pair, 0, 0);
+  answers = 1;
+  run_until(&pings, 6);
+  assert_int_equal(pair.accepted.ends, 0);
+  assert_true(elapsed_ms(pair.accepted.opened_at) >= 2 * INTERVAL_MS);
+  answers = 0;
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(pair.accepted.end_status, UV_ETIMEDOUT);
+  assert_int_equal(pongs, 0);
+  pair_finish(&pair);
+}
+
+/* One that says it beats is not asked; when it stops, it is wedged. */
+static void test_beats_by_hand(void** state) {
+  uint8_t beat[16];
+  uint64_t last;
+  pair_t pair;
+  int i;
+
+  (void) state;
+  watch(&pair, INTERVAL_MS, 0);
+  greet(&pair, FEATURE_HEARTBEAT, 0);
+  test_put_frame(beat, PONG, nothing, 8);
+  for (i = 0; i < 10; i++) {
+    last = uv_hrtime();
+    assert_int_equal(side_send(&pair.client, beat, sizeof(beat)), 0);
+    test_run_for(INTERVAL_MS / 4);
+    assert_int_equal(pair.accepted.ends, 0);
+  }
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(pair.accepted.end_status, UV_ETIMEDOUT);
+  assert_true(elapsed_ms(last) >= INTERVAL_MS);
+  assert_int_equal(pings, 0);
+  pair_finish(&pair);
+}
+
+/* Any byte is a sign of life, also of a message that takes long. */
+static void test_slow_message(void** state) {
+  uint8_t frame[8 + 10];
+  pair_t pair;
+  int i;
+
+  (void) state;
+  watch(&pair, INTERVAL_MS, 0);
+  greet(&pair, FEATURE_HEARTBEAT, 0);
+  test_put_frame(frame, 0x80, "0123456789", 10);
+  for (i = 0; i < (int) sizeof(frame); i++) {
+    assert_int_equal(side_send(&pair.client, frame + i, 1), 0);
+    test_run_for(INTERVAL_MS / 6);
+  }
+  run_until(&pair.accepted.messages, 1);
+  assert_int_equal(pair.accepted.ends, 0);
+  pair_finish(&pair);
+}
+
+/* The library beats as often as it is asked to, and only then. */
+static void test_beats_of_the_library(void** state) {
+  uint64_t start;
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  greet(&pair, 0, 90);
+  start = pair.accepted.opened_at;
+  run_until(&pongs, 12);
+  assert_true(elapsed_ms(start) >= 12 * 30 - 30);
+  assert_int_equal(pings, 0);
+  assert_int_equal(pair.client.log[6] & FEATURE_HEARTBEAT, FEATURE_HEARTBEAT);
+  /* Also where its application doesn't receive. */
+  pause_side(&pair.accepted);
+  run_until(&pongs, 20);
+  pair_finish(&pair);
+
+  pair_init(&pair);
+  greet(&pair, FEATURE_HEARTBEAT, 0);
+  test_run_for(300);
+  assert_int_equal(pings + pongs, 0);
+  pair_finish(&pair);
+}
+
+int main(int argc, char** argv) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_wedged_server),   TEST(test_wedged_client),
+      TEST(test_paused_watcher),  TEST(test_watcher_that_does_not_receive),
+      TEST(test_stalled_watcher), TEST(test_alive),
+      TEST(test_one_sided),       TEST(test_idle_timeout),
+      TEST(test_pings),           TEST(test_beats_by_hand),
+      TEST(test_slow_message),    TEST(test_beats_of_the_library),
+  };
+
+  return test_main(argc, argv, tests, TEST_COUNT(tests), roles);
+}
