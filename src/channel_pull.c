@@ -374,6 +374,7 @@ int ipc_channel_try_recv_vector(ipc_channel_t* channel,
   for (i = 0; left > 0; i++) {
     size_t part = pieces[i].len < left ? pieces[i].len : left;
 
+    if (part == 0) continue;
     memcpy(pieces[i].base, front, part);
     front += part;
     left -= part;

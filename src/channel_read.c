@@ -246,6 +246,10 @@ static void decode_raw(ipc_channel_t* channel) {
   size_t size = hub->window.size;
 
   if (size == 0 || !is_receiving(channel)) return;
+  if (!ipc__channel_can_receive(channel)) {
+    hub->window.size = 0; /* read only to see the end */
+    return;
+  }
   ipc__channel_touch(channel);
   if (is_held(channel)) {
     channel->is_holding = 1;
@@ -504,6 +508,10 @@ static int start_reading(ipc_channel_t* channel) {
 static int wants_reading(const ipc_channel_t* channel) {
   if (channel->stream_state != IPC__STREAM_OPEN) return 0;
   if (channel->read_ended) return 0;
+  if (!IPC__OUTBOUND_SEES_END && !ipc__channel_is_native(channel) &&
+      !ipc__channel_can_receive(channel)) {
+    return 0; /* such a handle can't be read */
+  }
   switch (channel->state) {
     case IPC__GREETING:
       /* Also to see one leave that waits. */
