@@ -227,9 +227,11 @@ typedef struct ipc_close_result_s {
    * UV_ECANCELED: we disconnected, or gave up connecting; what on_connect or
    * on_end said. */
   int status;
-  /* How many sends never left us as a whole, and (native framing) how many
-   * left but weren't acknowledged. The acknowledgement comes at the end only:
-   * when the connection breaks, `unconfirmed` is all that was ever sent. */
+  /* How many sends never left us as a whole (those that were withdrawn by a
+   * cancel or a deadline aside, whose callbacks have said so), and (native
+   * framing) how many left but weren't acknowledged. The acknowledgement comes
+   * at the end only: when the connection breaks, `unconfirmed` is all that was
+   * ever sent. */
   uint64_t unsent;
   uint64_t unconfirmed;
 } ipc_close_result_t;
@@ -241,7 +243,8 @@ typedef void (*ipc_close_cb)(ipc_channel_t* channel,
 /* A send is over; `data` is yours again. `sent` of its bytes were handed to the
  * system: all of them with status 0. Else
  *  UV_ETIMEDOUT  its deadline has passed. sent == 0: it was withdrawn, the peer
- *      gets none of it. sent > 0: it had begun to leave and is still completed;
+ *      gets none of it. sent > 0: it had begun to leave and is still completed
+ *      (an empty message that has begun just ends with 0, later);
  *  UV_ECANCELED  by ipc_channel_cancel, and withdrawn; or by close, disconnect;
  *  UV_ENOBUFS  dropped for a later one (IPC_CHANNEL_SLOW_DROP_OLDEST);
  *  UV_EPIPE and other errors  the connection broke. */
@@ -282,7 +285,7 @@ typedef uint64_t ipc_request_t;
 
 /* The peer calls (ipc_channel_call): answer with ipc_channel_reply, now or
  * later. `data` lives until the callback returns. Without this callback the
- * caller is told UV_ENOSYS. */
+ * caller is told UV_ENOSYS. UV_EINVAL with the raw framing. */
 typedef void (*ipc_request_cb)(ipc_channel_t* channel,
                                ipc_request_t request,
                                const void* data,
@@ -836,7 +839,7 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_recv_vector(ipc_channel_t* channel,
 /* An ipc_channel_try_recv would not say UV_EAGAIN: a message, the end, or an
  * error. */
 #define IPC_CHANNEL_READABLE 1
-/* An ipc_channel_try_send would not say UV_EAGAIN: the queue is less than half
+/* An ipc_channel_try_send would not say UV_EAGAIN: the queue is at most half
  * full, or there is an error. */
 #define IPC_CHANNEL_WRITABLE 2
 
@@ -885,7 +888,8 @@ IPC_CHANNEL_EXTERN ipc_op_t ipc_channel_last_op(const ipc_channel_t* channel);
  * connecting and closing. (Connecting itself is cancelled by
  * ipc_channel_disconnect, or close.)
  * UV_EBUSY: a send that has begun to leave, which goes on; UV_ENOENT: not
- * pending: over, cancelled before, or never there. */
+ * pending: over, cancelled before, or never there; UV_ENOMEM: a send that can't
+ * be taken out of the queue for want of memory, and goes on. */
 IPC_CHANNEL_EXTERN int ipc_channel_cancel(ipc_channel_t* channel, ipc_op_t op);
 
 /* Writes now what has been sent so far, as far as the system takes it: for a
