@@ -229,9 +229,9 @@ typedef struct ipc_close_result_s {
   int status;
   /* How many sends never left us as a whole (those that were withdrawn by a
    * cancel or a deadline aside, whose callbacks have said so), and (native
-   * framing) how many left but weren't acknowledged. The acknowledgement comes
-   * at the end only: when the connection breaks, `unconfirmed` is all that was
-   * ever sent. */
+   * framing) how many left but weren't acknowledged. The peer
+   * acknowledges when it ends or closes its side or we do: when the connection
+   * breaks before that, `unconfirmed` is all that was ever sent. */
   uint64_t unsent;
   uint64_t unconfirmed;
 } ipc_close_result_t;
@@ -479,7 +479,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_buffer_sizes(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_message_bytes(
     ipc_server_options_t* options, size_t bytes);
 /* How many bytes a channel may hold unsent before a send answers UV_EAGAIN, 1
- * or more; default 1 MiB. An empty queue takes a message of any size. */
+ * to SIZE_MAX / 4; default 1 MiB. An empty queue takes a message of any size.
+ */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_queue_bytes(
     ipc_server_options_t* options, size_t bytes);
 /* How many messages a channel may hold unsent, 1 or more; default no limit
@@ -551,8 +552,9 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_server(
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_instance(
     ipc_client_options_t* options, int wait);
 /* Wait for a server that is there but too busy to take clients from the system:
- * its backlog is full (Linux; macOS doesn't tell this from an absent server),
- * or no pipe instance is free just now (Windows); default 1, yes. */
+ * its backlog is full (Linux; macOS where the server's lock file may be read,
+ * else it looks absent), or no pipe instance is free just now (Windows);
+ * default 1, yes. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_backlog(
     ipc_client_options_t* options, int wait);
 /* Both. */
@@ -840,7 +842,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_recv_vector(ipc_channel_t* channel,
  * error. */
 #define IPC_CHANNEL_READABLE 1
 /* An ipc_channel_try_send would not say UV_EAGAIN: the queue is at most half
- * full, or there is an error. */
+ * full, and the server's other channels leave room for what was refused last;
+ * or there is an error. */
 #define IPC_CHANNEL_WRITABLE 2
 
 /* Waits for one of `events`, once; several waits may be pending. Level
@@ -1005,7 +1008,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_recv_wait(ipc_channel_t* channel,
                                              const void** data,
                                              size_t* size);
 
-/* `*reply` lives until the next receive or call on this channel, or its close.
+/* Waits for room in the queue too. `*reply` lives until the next receive or
+ * call on this channel, or its close.
  */
 IPC_CHANNEL_EXTERN int ipc_channel_call_wait(ipc_channel_t* channel,
                                              const void* data,
@@ -1020,8 +1024,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_call_wait(ipc_channel_t* channel,
 IPC_CHANNEL_EXTERN int ipc_channel_close_wait(ipc_channel_t* channel,
                                               ipc_close_result_t* result);
 
-/* ipc_server_close to its end. Channels that it handed out live on; the loop
- * goes with the last of them. */
+/* ipc_server_close, or one that was begun before, to its end. Channels that it
+ * handed out live on; the loop goes with the last of them. */
 IPC_CHANNEL_EXTERN int ipc_server_close_wait(ipc_server_t* server);
 
 /* ---- Other threads ------------------------------------------------------ */
@@ -1036,14 +1040,14 @@ typedef struct ipc_poster_s ipc_poster_t;
  * which each post uses its size and at most 16 bytes; taken at once from the
  * channel's allocator, and given back when the channel closes. `on_wake` may be
  * NULL. With one reference, for the caller to release. UV_EINVAL; UV_EPIPE: the
- * channel is dead or closing; UV_ENOMEM. */
+ * channel is dead, ended or closing; UV_ENOMEM. */
 IPC_CHANNEL_EXTERN int ipc_poster_create(ipc_channel_t* channel,
                                          size_t max_bytes,
                                          ipc_wake_cb on_wake,
                                          void* arg,
                                          ipc_poster_t** poster);
 
-/* One reference more, one less. From any thread. */
+/* One reference more, one less; NULL: nothing. From any thread. */
 IPC_CHANNEL_EXTERN void ipc_poster_retain(ipc_poster_t* poster);
 IPC_CHANNEL_EXTERN void ipc_poster_release(ipc_poster_t* poster);
 
@@ -1053,15 +1057,16 @@ IPC_CHANNEL_EXTERN void ipc_poster_release(ipc_poster_t* poster);
  * the poster; the slow-reader policy is not applied to them.
  * UV_EAGAIN: the poster is full; UV_EPIPE: the channel is closing or dead;
  * UV_EMSGSIZE: more than max_message_bytes, or than the queue could ever hold;
- * UV_EINVAL: data is NULL with a size, or no bytes for a raw channel. (A
- * message that is too large for the peer alone is counted unsent.) */
+ * UV_EINVAL: no poster, data is NULL with a size, or no bytes for a raw
+ * channel; UV_EACCES: an inbound channel. (A message that the peer alone
+ * doesn't take, for its size or at all, is counted unsent.) */
 IPC_CHANNEL_EXTERN int ipc_poster_send(ipc_poster_t* poster,
                                        const void* data,
                                        size_t size);
 
 /* Has on_wake called soon, once for any number of wakes until then. Takes no
  * lock and changes no errno: a signal handler may call it, and any thread.
- * After the channel's close it does nothing. */
+ * After the channel's close, and with NULL, it does nothing. */
 IPC_CHANNEL_EXTERN void ipc_poster_wake(ipc_poster_t* poster);
 
 /* ---- Foreign wait loops ------------------------------------------------- */
@@ -1070,32 +1075,40 @@ IPC_CHANNEL_EXTERN void ipc_poster_wake(ipc_poster_t* poster);
  * pump's handle, at most ipc_pump_timeout milliseconds, then call ipc_pump_run:
  *
  *   POSIX    an fd for poll, select or epoll, to be waited for as readable: the
- *            loop's own backend, so it costs nothing;
+ *            loop's own backend, which the program must not read or close, and
+ *            another one after uv_loop_fork;
  *   Windows  a manual-reset event for WaitForMultipleObjects. libuv has no such
  *            handle there, so a helper thread waits on the loop's completion
  *            port and sets the event: two thread switches for each wake-up, and
  *            one thread for each pump.
  *
- * All on the loop's thread. */
+ * All on the loop's thread. The handle may be signalled for nothing. Between
+ * its runs the loop may be turned in any other way, but ipc_pump_run must not
+ * be called inside a uv_run of the caller's, which nothing can notice. A second
+ * pump for a loop works and brings nothing: each needs runs of its own.
+ * docs/embedding.md has more. */
 typedef struct ipc_pump_s ipc_pump_t;
 
-/* The loop must outlive the pump. UV_EINVAL, UV_ENOMEM, or what the system
- * says. */
+/* Its memory comes from malloc. The loop must outlive it. UV_EINVAL, UV_ENOMEM,
+ * or what the system says. */
 IPC_CHANNEL_EXTERN int ipc_pump_create(uv_loop_t* loop, ipc_pump_t** pump);
 
+/* Of a pump, not NULL; neither does ipc_pump_timeout take that. */
 IPC_CHANNEL_EXTERN uv_os_fd_t ipc_pump_handle(const ipc_pump_t* pump);
 
 /* How long the program may wait for the handle: milliseconds, 0: call
- * ipc_pump_run now; IPC_CHANNEL_INFINITE: as long as it likes. To be asked
- * before each wait, since it changes with everything done to the channels. */
+ * ipc_pump_run now; IPC_CHANNEL_INFINITE: as long as it likes, also while
+ * nothing keeps the loop alive. To be asked before each wait, since it changes
+ * with everything done to the channels. */
 IPC_CHANNEL_EXTERN int ipc_pump_timeout(const ipc_pump_t* pump);
 
-/* Does what is due, without waiting; callbacks run inside. Returns 1 while
- * something keeps the loop alive, 0 when all is done. UV_EINVAL; UV_EALREADY:
- * inside itself. */
+/* To be called after each wait, whatever ended it. Does what is due, without
+ * waiting; callbacks run inside. Returns 1 while something keeps the loop
+ * alive, 0 when all is done. UV_EINVAL; UV_EALREADY: inside itself. */
 IPC_CHANNEL_EXTERN int ipc_pump_run(ipc_pump_t* pump);
 
-/* UV_EINVAL; UV_EALREADY: inside ipc_pump_run. */
+/* Takes nothing from the loop: what was announced is there for its next turn.
+ * UV_EINVAL; UV_EALREADY: inside ipc_pump_run. */
 IPC_CHANNEL_EXTERN int ipc_pump_destroy(ipc_pump_t* pump);
 
 #ifdef __cplusplus

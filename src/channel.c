@@ -80,7 +80,7 @@ static void let_go(ipc_channel_t* channel) {
 static void become_dead(ipc_channel_t* channel, int status) {
   channel->state = IPC__DEAD;
   if (channel->error == 0) channel->error = status;
-  if (channel->posters != NULL) ipc__posters_close(channel, 0);
+  if (channel->posters != NULL) ipc__posters_end(channel, 0);
   let_go(channel);
   if (channel->server != NULL) ipc__server_freed(channel);
 }
@@ -244,6 +244,7 @@ static void tell_drain(ipc_channel_t* channel) {
     return;
   }
   channel->wants_drain = 0;
+  channel->room_wanted = 0;
   if (settings->on_drain != NULL) settings->on_drain(channel);
 }
 

@@ -107,15 +107,17 @@ struct ipc_channel_s {
   uint64_t received;    /* messages delivered */
   uint64_t sent;        /* messages handed to the system */
   uint64_t unsent;      /* messages that never will be */
-  uint64_t confirmed;   /* as the peer's FIN-ACK said */
-  uint64_t sent_before; /* on earlier connections */
+  uint64_t confirmed;   /* as the peer has said */
+  uint64_t sent_before; /* these three: on earlier connections */
   uint64_t received_before;
+  uint64_t confirmed_before;
   uint64_t dropped; /* messages, by the slow-reader policy */
   uint64_t bytes_received;
   uint64_t bytes_sent;
   uint64_t pong_end;       /* queue position behind the last PONG */
   size_t largest_early;    /* message sent before the peer's limit was known */
   uint32_t peer_max_bytes; /* 0: not known */
+  uint32_t room_wanted;    /* by the message that last found none */
   uint32_t peer_heartbeat_ms;
   uint32_t connection; /* counts them */
   uint32_t last_call;  /* number on the wire */
@@ -251,6 +253,12 @@ void ipc__channel_begin_close(ipc_channel_t* channel);
 /* Whether all that a graceful close waits for has come; then it destroys. */
 void ipc__channel_check_closed(ipc_channel_t* channel);
 
+/* channel_decode.c */
+/* Handles what is in `data`; returns how much of it is done with. */
+size_t ipc__channel_decode(ipc_channel_t* channel,
+                           const uint8_t* data,
+                           size_t size);
+
 /* channel_read.c */
 /* Makes libuv's reading agree with the state and with pause. */
 void ipc__channel_update_reading(ipc_channel_t* channel);
@@ -269,6 +277,20 @@ void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes);
 /* Hands the memory out with the message in front, where it is all there is and
  * large; 0: it isn't. */
 int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole);
+
+/* channel_limit.c: room in the queue */
+/* Whether a message of this size would find none. */
+int ipc__channel_is_full(const ipc_channel_t* channel, size_t size);
+/* Does what the slow-reader policy says. 0: now there is room. */
+int ipc__channel_make_room(ipc_channel_t* channel, size_t size);
+/* How much of `size` raw bytes would find room. */
+size_t ipc__channel_room(const ipc_channel_t* channel, size_t size);
+/* A message of this size has found none; is_drained then waits for so much. */
+void ipc__channel_want_room(ipc_channel_t* channel, size_t size);
+/* Room enough for on_drain and for IPC_CHANNEL_WRITABLE. */
+int ipc__channel_is_drained(const ipc_channel_t* channel);
+/* Where the other channels of the server leave none, looks again. */
+void ipc__channel_wait_for_others(ipc_channel_t* channel);
 
 /* channel_send.c: from the user into the queue, and back to the callback */
 typedef struct ipc__send_s {
@@ -292,12 +314,6 @@ int ipc__channel_post(ipc_channel_t* channel,
                       const uv_buf_t* pieces,
                       unsigned int count,
                       int force);
-/* Whether a send would find its queue full. */
-int ipc__channel_is_full(const ipc_channel_t* channel, size_t size);
-/* Room enough for on_drain and for IPC_CHANNEL_WRITABLE. */
-int ipc__channel_is_drained(const ipc_channel_t* channel);
-/* Where other channels of the server have used up the total, looks again. */
-void ipc__channel_wait_for_others(ipc_channel_t* channel);
 /* As ipc_channel_cancel, for the record of a send. */
 int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status);
 
@@ -310,6 +326,8 @@ int ipc__channel_put_control(ipc_channel_t* channel,
                              uint8_t kind,
                              const uint8_t* payload,
                              size_t size);
+/* A frame that says how much has been received on this connection. */
+int ipc__channel_put_count(ipc_channel_t* channel, uint8_t kind);
 /* Whether a send, or our end, may still be queued. */
 int ipc__channel_may_send(const ipc_channel_t* channel);
 /* Writes what the system takes. */

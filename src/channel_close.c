@@ -13,6 +13,15 @@ static void on_close_deadline(ipc__deadline_t* deadline) {
   ipc__channel_destroy(channel, UV_ETIMEDOUT);
 }
 
+/* What will have been received when all is over. It saves the peer, should it
+ * close after us, from asking one who is gone. After its FIN it knows. */
+static int queue_count(ipc_channel_t* channel) {
+  if (channel->fin_received || channel->received == channel->received_before) {
+    return 0;
+  }
+  return ipc__channel_put_count(channel, IPC__WIRE_TAKEN);
+}
+
 /* Queues the end of our direction. */
 static int queue_end(ipc_channel_t* channel) {
   int err = 0;
@@ -47,7 +56,10 @@ void ipc__channel_begin_close(ipc_channel_t* channel) {
   ipc__hub_set_deadline(channel->hub, &channel->deadline,
                         channel->hub->settings.close_timeout_ms, 1,
                         on_close_deadline);
-  if (ipc__channel_is_native(channel)) err = queue_end(channel);
+  if (ipc__channel_is_native(channel)) {
+    err = queue_count(channel);
+    if (err == 0) err = queue_end(channel);
+  }
   if (err != 0) ipc__channel_destroy(channel, err);
   ipc__hub_due(channel->hub, channel);
 }

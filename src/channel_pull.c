@@ -197,6 +197,9 @@ void ipc__channel_tell_readies(ipc_channel_t* channel) {
       ipc__channel_finish_op(channel, op, 0, events);
     } else {
       ipc__ops_append(readies, op);
+      if (op->events & IPC_CHANNEL_WRITABLE) {
+        ipc__channel_wait_for_others(channel);
+      }
     }
   }
 }

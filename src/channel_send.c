@@ -1,7 +1,7 @@
-/* Sending, the user's side: what a message is on the wire, whether the queue
- * has room for it and what happens where it hasn't, and the way back to the
- * user's callback. No callback runs inside a send, and nothing is written
- * inside it unless a staging block is full. */
+/* Sending, the user's side: what a message is on the wire, how it gets into the
+ * queue or is taken back, and the way back to the user's callback. No callback
+ * runs inside a send, and nothing is written inside it unless a staging block
+ * is full. */
 #include <string.h>
 
 #include "channel.h"
@@ -13,9 +13,8 @@
 /* What one send takes: a record counts in 32 bits. */
 #define MAX_SEND ((size_t) INT32_MAX)
 
-/* The other channels of a server have used up its total: look this often
- * whether they have written some of it. */
-#define STARVED_RETRY_MS 10
+/* Without memory for it, a deadline's end is tried again after this. */
+#define NO_MEMORY_RETRY_MS 10
 
 int ipc__channel_may_send(const ipc_channel_t* channel) {
   return channel->state < IPC__CLOSING && channel->error == 0 &&
@@ -25,100 +24,6 @@ int ipc__channel_may_send(const ipc_channel_t* channel) {
 int ipc__channel_can_send(const ipc_channel_t* channel) {
   return channel->hub->settings.access != IPC_CHANNEL_ACCESS_INBOUND &&
          !(channel->peer_features & IPC__FEATURE_NO_RECEIVE);
-}
-
-/* ---- Limits ------------------------------------------------------------- */
-
-static int is_starved(const ipc_channel_t* channel, size_t size) {
-  size_t total = channel->hub->settings.max_total_queue_bytes;
-  size_t queued = channel->hub->queued_bytes;
-
-  return queued > 0 && (queued >= total || size > total - queued);
-}
-
-int ipc__channel_is_full(const ipc_channel_t* channel, size_t size) {
-  const ipc__settings_t* settings = &channel->hub->settings;
-  size_t queued = ipc__queue_bytes(&channel->queue);
-  uint32_t messages = channel->queue.records.count;
-
-  if (is_starved(channel, size)) return 1;
-  if (messages == 0) return 0;
-  return messages >= settings->max_queue_messages ||
-         queued >= settings->max_queue_bytes ||
-         size > settings->max_queue_bytes - queued;
-}
-
-int ipc__channel_is_drained(const ipc_channel_t* channel) {
-  const ipc__settings_t* settings = &channel->hub->settings;
-
-  return ipc__queue_bytes(&channel->queue) <= settings->max_queue_bytes / 2 &&
-         channel->queue.records.count <= settings->max_queue_messages / 2 &&
-         channel->hub->queued_bytes <= settings->max_total_queue_bytes / 2;
-}
-
-/* The oldest message that has not begun to leave and may be dropped. */
-static uint32_t find_droppable(const ipc_channel_t* channel) {
-  const ipc__queue_t* queue = &channel->queue;
-  uint64_t written = ipc__channel_written_to(channel);
-  uint32_t i;
-
-  for (i = 0; i < queue->records.count; i++) {
-    const ipc__record_t* record = ipc__queue_record(queue, i);
-
-    if (record->stays || record->end <= queue->released) continue;
-    if (ipc__record_start(record) >= written) break;
-  }
-  return i;
-}
-
-static int drop_one(ipc_channel_t* channel) {
-  uint32_t i = find_droppable(channel);
-  int err;
-
-  if (i == channel->queue.records.count) return UV_EAGAIN;
-  err = ipc__channel_withdraw(
-      channel, ipc__queue_record(&channel->queue, i)->id, UV_ENOBUFS);
-  if (err == 0) channel->dropped++;
-  return err;
-}
-
-/* The queue is full. 0: the policy has made room. */
-static int apply_policy(ipc_channel_t* channel, size_t size) {
-  switch (channel->hub->settings.slow_reader) {
-    case IPC_CHANNEL_SLOW_DROP_OLDEST:
-      while (ipc__channel_is_full(channel, size)) {
-        if (drop_one(channel) == 0) continue;
-        /* What is left is leaving just now. */
-        if (is_starved(channel, size)) break;
-        return 0;
-      }
-      if (!is_starved(channel, size)) return 0;
-      break;
-    case IPC_CHANNEL_SLOW_DROP_NEWEST:
-      channel->dropped++;
-      return UV_ENOBUFS;
-    case IPC_CHANNEL_SLOW_DISCONNECT:
-      if (channel->state == IPC__CONNECTING) {
-        ipc__client_failed(channel, UV_ENOBUFS);
-      } else {
-        ipc__channel_broken(channel, UV_ENOBUFS);
-      }
-      return UV_ENOBUFS;
-    default:
-      break;
-  }
-  channel->wants_drain = 1;
-  ipc__channel_wait_for_others(channel);
-  return UV_EAGAIN;
-}
-
-void ipc__channel_wait_for_others(ipc_channel_t* channel) {
-  const ipc__settings_t* settings = &channel->hub->settings;
-
-  if (channel->hub->queued_bytes <= settings->max_total_queue_bytes / 2) return;
-  if (channel->retry.at != 0) return;
-  ipc__hub_set_deadline(channel->hub, &channel->retry, STARVED_RETRY_MS, 1,
-                        ipc__channel_on_retry);
 }
 
 /* ---- From the user ------------------------------------------------------ */
@@ -154,7 +59,8 @@ static int check_send(ipc_channel_t* channel,
   if (!ipc__channel_can_send(channel)) return UV_EACCES;
   err = check_size(channel, size);
   if (err != 0 || send->force) return err;
-  return ipc__channel_is_full(channel, size) ? apply_policy(channel, size) : 0;
+  if (!ipc__channel_is_full(channel, size)) return 0;
+  return ipc__channel_make_room(channel, size);
 }
 
 /* What goes in front of the message. */
@@ -253,6 +159,7 @@ int ipc__channel_post(ipc_channel_t* channel,
 
   if (!force && ipc__channel_is_full(channel, size)) {
     channel->wants_posts = 1;
+    ipc__channel_want_room(channel, size);
     return UV_EAGAIN;
   }
   send.kind = IPC__WIRE_MESSAGE;
@@ -273,7 +180,7 @@ static void on_send_deadline(ipc__deadline_t* deadline) {
 
   err = ipc__channel_withdraw(channel, op->id, UV_ETIMEDOUT);
   if (err == UV_ENOMEM) {
-    ipc__hub_set_deadline(channel->hub, deadline, STARVED_RETRY_MS, 1,
+    ipc__hub_set_deadline(channel->hub, deadline, NO_MEMORY_RETRY_MS, 1,
                           on_send_deadline);
   } else if (err == UV_EBUSY) {
     /* It goes on by itself; its user is told now. */
@@ -347,20 +254,6 @@ int ipc_channel_send_timeout(ipc_channel_t* channel,
 
 /* ---- Trying ------------------------------------------------------------- */
 
-/* How much of `size` raw bytes the queue has room for. */
-static size_t room_for(const ipc_channel_t* channel, size_t size) {
-  size_t max = channel->hub->settings.max_queue_bytes;
-  size_t queued = ipc__queue_bytes(&channel->queue);
-
-  if (!ipc__channel_is_full(channel, size)) return size;
-  if (queued >= max || is_starved(channel, 1)) return 0;
-  if (channel->queue.records.count >=
-      channel->hub->settings.max_queue_messages) {
-    return 0;
-  }
-  return size < max - queued ? size : max - queued;
-}
-
 /* The pieces' first `size` bytes, one send a piece. */
 static int send_part(ipc_channel_t* channel,
                      const uv_buf_t* pieces,
@@ -396,7 +289,7 @@ int ipc_channel_try_send_vector(ipc_channel_t* channel,
     if (sent == NULL) return UV_EINVAL;
     room = size <= MAX_SEND ? size : MAX_SEND;
     if (ipc__channel_may_send(channel) && ipc__channel_can_send(channel)) {
-      room = room_for(channel, room);
+      room = ipc__channel_room(channel, room);
     }
     if (room > 0 && room < size) return send_part(channel, pieces, room, sent);
   }

@@ -53,6 +53,13 @@ int ipc__channel_put_control(ipc_channel_t* channel,
   return err;
 }
 
+int ipc__channel_put_count(ipc_channel_t* channel, uint8_t kind) {
+  uint8_t count[IPC__WIRE_COUNT_BYTES];
+
+  ipc__wire_put_u64(count, channel->received - channel->received_before);
+  return ipc__channel_put_control(channel, kind, count, sizeof(count));
+}
+
 int ipc_channel_flush(ipc_channel_t* channel) {
   if (channel == NULL) return UV_EINVAL;
   if (channel->state == IPC__DEAD || channel->state == IPC__DESTROYING) {

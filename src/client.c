@@ -272,6 +272,7 @@ static int restart_queue(ipc_channel_t* channel) {
   }
   channel->sent_before = channel->sent;
   channel->received_before = channel->received;
+  channel->confirmed_before = channel->confirmed;
   channel->fin_received = 0;
   channel->early = 0;
   channel->pong_end = 0;

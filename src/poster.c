@@ -39,6 +39,7 @@ struct ipc_poster_s {
   size_t capacity;
   size_t max_message_bytes;
   int is_native;
+  int is_inbound;
 
   atomic_uint users;  /* references that the user has */
   atomic_uint owners; /* of this block: the users together, and the channel */
@@ -383,6 +384,7 @@ int ipc_poster_create(ipc_channel_t* channel,
   poster->capacity = max_bytes;
   poster->max_message_bytes = hub->settings.max_message_bytes;
   poster->is_native = ipc__channel_is_native(channel);
+  poster->is_inbound = hub->settings.access == IPC_CHANNEL_ACCESS_INBOUND;
   poster->on_wake = on_wake;
   poster->arg = arg;
   poster->ring = ipc__malloc(&hub->settings.allocator, max_bytes);
@@ -436,6 +438,7 @@ int ipc_poster_send(ipc_poster_t* poster, const void* data, size_t size) {
 
   if (poster == NULL || (data == NULL && size > 0)) return UV_EINVAL;
   if (size == 0 && !poster->is_native) return UV_EINVAL;
+  if (poster->is_inbound) return UV_EACCES;
   uv_mutex_lock(&poster->mutex);
   err = put(poster, data, size);
   uv_mutex_unlock(&poster->mutex);

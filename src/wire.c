@@ -74,7 +74,8 @@ static int64_t exact_size(uint8_t kind) {
     case IPC__WIRE_FIN:
       return 0;
     case IPC__WIRE_FIN_ACK:
-      return 8;
+    case IPC__WIRE_TAKEN:
+      return IPC__WIRE_COUNT_BYTES;
     case IPC__WIRE_PING:
     case IPC__WIRE_PONG:
       return IPC__WIRE_PING_BYTES;

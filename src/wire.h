@@ -10,6 +10,7 @@
 #define IPC__WIRE_HELLO_BYTES 16
 #define IPC__WIRE_HEADER_BYTES 8
 #define IPC__WIRE_PING_BYTES 8
+#define IPC__WIRE_COUNT_BYTES 8   /* of TAKEN and FIN-ACK */
 #define IPC__WIRE_REQUEST_BYTES 4 /* in front of a request: its number */
 #define IPC__WIRE_REPLY_BYTES 8   /* of a reply: the number and a status */
 
@@ -19,6 +20,7 @@
 enum {
   IPC__WIRE_PING = 0x01,
   IPC__WIRE_PONG = 0x02,
+  IPC__WIRE_TAKEN = 0x03,
   IPC__WIRE_MESSAGE = 0x80,
   IPC__WIRE_FIN = 0x81,
   IPC__WIRE_FIN_ACK = 0x82,

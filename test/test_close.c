@@ -192,6 +192,49 @@ static void close_second(side_t* side, const void* data, size_t size) {
   if (side->messages == 2) side_close(side);
 }
 
+/* The first has closed and is gone before the second does: what it had taken
+ * until then is confirmed all the same. */
+static void run_close_later(int from_server, int ends_first, int late) {
+  pair_t pair;
+  side_t* first = from_server ? &pair.accepted : &pair.client;
+  side_t* second = from_server ? &pair.client : &pair.accepted;
+
+  pair_init(&pair);
+  pair.stays = 1;
+  first->stays = second->stays = 1;
+  pair_open(&pair);
+  send_small(second, 5);
+  send_small(first, 3);
+  run_until(&first->messages, 5);
+  if (ends_first) {
+    assert_int_equal(ipc_channel_end(first->channel), 0);
+    run_until(&second->ends, 1);
+    send_small(second, 2);
+    run_until(&first->messages, 7);
+  }
+  side_close(first);
+  run_until(&first->closes, 1);
+  run_until(&second->ends, 1);
+  assert_clean(first);
+  /* What is sent to one who is gone is not, if it is taken at all. */
+  if (late > 0 && side_send(second, "late", 4) != 0) late = 0;
+  side_close(second);
+  run_until(&second->closes, 1);
+  assert_int_equal(second->result.unsent + second->result.unconfirmed, late);
+  assert_int_equal(second->result.status == 0, late == 0);
+  pair_finish(&pair);
+}
+
+static void test_close_later(void** state) {
+  (void) state;
+  run_close_later(0, 0, 0);
+  run_close_later(1, 0, 0);
+  run_close_later(0, 1, 0);
+  run_close_later(1, 1, 0);
+  run_close_later(0, 0, 1);
+  run_close_later(1, 1, 1);
+}
+
 /* What came behind the message that was closed in is not confirmed. */
 static void test_close_in_message(void** state) {
   pair_t pair;
@@ -437,6 +480,7 @@ int main(int argc, char** argv) {
       TEST(test_crossing),
       TEST(test_crossing_none_sent),
       TEST(test_crossing_one_sent),
+      TEST(test_close_later),
       TEST(test_close_in_message),
       TEST(test_close_in_connection),
       TEST(test_close_in_connect),

@@ -870,6 +870,46 @@ static void test_wake_closes(void** state) {
   assert_int_equal(pair.client.result.status, 0);
 }
 
+/* A dead channel takes no posts, but wakes until it is closed. */
+static void test_wake_dead(void** state) {
+  waker_t waker;
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  pair_open(&pair);
+  create_waker(&waker, &pair.client);
+  assert_int_equal(ipc_channel_disconnect(pair.client.channel), 0);
+  run_until(&pair.accepted.ends, 1);
+  ipc_poster_wake(waker.poster);
+  run_until(&waker.wakes, 1);
+  assert_int_equal(ipc_poster_send(waker.poster, "x", 1), UV_EPIPE);
+  side_close(&pair.client);
+  ipc_poster_wake(waker.poster);
+  pair_finish(&pair);
+  ipc_poster_release(waker.poster);
+  assert_int_equal(waker.wakes, 1);
+}
+
+/* A channel that only receives takes no posts, but wakes. */
+static void test_inbound(void** state) {
+  waker_t waker;
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  ipc_client_options_set_access(&pair.client_options,
+                                IPC_CHANNEL_ACCESS_INBOUND);
+  pair_open(&pair);
+  create_waker(&waker, &pair.client);
+  assert_int_equal(ipc_poster_send(waker.poster, "x", 1), UV_EACCES);
+  ipc_poster_wake(waker.poster);
+  run_until(&waker.wakes, 1);
+  ipc_poster_release(waker.poster);
+  pair_finish(&pair);
+  assert_int_equal(pair.client.result.unsent, 0);
+}
+
 static void wake_until_closed(void* arg) {
   ipc_poster_t* poster = arg;
 
@@ -1153,6 +1193,8 @@ int main(int argc, char** argv) {
       TEST(test_signal_in_callback),
       TEST(test_wake_again),
       TEST(test_wake_closes),
+      TEST(test_wake_dead),
+      TEST(test_inbound),
       TEST(test_wake_race),
       TEST(test_outlives_loop),
       TEST(test_keeps_no_loop),

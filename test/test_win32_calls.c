@@ -115,8 +115,10 @@ static void on_connect(ipc_channel_t* channel, int status) {
   assert_int_equal(ipc_channel_close(channel), 0);
 }
 
+static const char* name;
+
 static void prepare(void) {
-  const char* name = test_name();
+  name = test_name();
 
   memset(made, 0, sizeof(made));
   memset(opened, 0, sizeof(opened));
@@ -311,7 +313,7 @@ static void test_probe(void** state) {
     ipc_server_options_set_access(&server_options, all[i]);
     assert_int_equal(
         ipc_server_listen(test_loop(), &server_options, NULL, &server), 0);
-    assert_int_equal(ipc_name_probe(test_name(), &found, &peer), 0);
+    assert_int_equal(ipc_name_probe(name, &found, &peer), 0);
     assert_int_equal(found, IPC_CHANNEL_NAME_LIVE);
     assert_int_equal(peer.pid, GetCurrentProcessId());
     assert_int_equal(opened_count, 2);

@@ -131,7 +131,8 @@ static void test_control_sizes(void** state) {
   } known[] = {{IPC__WIRE_FIN, 0},
                {IPC__WIRE_FIN_ACK, 8},
                {IPC__WIRE_PING, 8},
-               {IPC__WIRE_PONG, 8}};
+               {IPC__WIRE_PONG, 8},
+               {IPC__WIRE_TAKEN, 8}};
   static const uint32_t sizes[] = {0, 1, 7, 8, 9, 16, 65536, UINT32_MAX};
   ipc__frame_t frame;
   size_t i, j;
@@ -151,7 +152,7 @@ static void test_unknown_kinds(void** state) {
 
   (void) state;
   for (kind = 0; kind < 256; kind++) {
-    if (kind == 0x01 || kind == 0x02) continue;
+    if (kind >= 0x01 && kind <= 0x03) continue;
     if (kind >= 0x80 && kind <= 0x84) continue;
     if (kind & IPC__WIRE_MUST_UNDERSTAND) {
       assert_int_equal(get((uint8_t) kind, 0, MAX_BYTES, &frame), UV_EPROTO);

@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True  # the source folder stays clean
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
 from wire_client import (  # noqa: E402
-    FIN, FIN_ACK, HELLO, MESSAGE, PING, PONG, REPLY, REQUEST, frame, talk)
+    FIN, FIN_ACK, HELLO, MESSAGE, PING, PONG, REPLY, REQUEST, TAKEN, frame, talk)
 
 # What a server of the same limit answers: the verdict 0, "accepted", with the
 # features HEARTBEAT and CALLS.
@@ -194,7 +194,7 @@ def test_bytes_after_the_kind():
 
 
 def test_unknown_kinds():
-    for kind in 0x00, 0x03, 0x7F:
+    for kind in 0x00, 0x04, 0x7F:
         assert is_taken(frame(kind, b"whatever"))
         assert is_taken(frame(kind, bytes(1 << 16)))
         assert is_hung_up(struct.pack("<IBxxx", (1 << 16) + 1, kind))
@@ -225,6 +225,23 @@ def test_fin():
 def test_fin_ack():
     assert is_hung_up(frame(FIN_ACK, bytes(8)))
     assert is_hung_up(frame(FIN_ACK, bytes(7)))
+
+
+def test_taken():
+    def taken(count):
+        return frame(TAKEN, struct.pack("<Q", count))
+
+    message = frame(MESSAGE, b"hi")
+    assert is_taken(taken(0))
+    assert is_hung_up(taken(1))  # of nothing
+    assert is_hung_up(frame(TAKEN, bytes(7)))
+    with connect(ECHO) as client:
+        client.sendall(HELLO + message)
+        assert receive(client, 16 + len(message)) == GREETING + message
+        client.sendall(taken(1) + taken(1) + frame(FIN))
+        assert receive(client, 16 + 8) == frame(FIN_ACK, struct.pack("<Q", 1)) + frame(FIN)
+        client.sendall(taken(1) + frame(FIN_ACK, struct.pack("<Q", 1)))
+        assert receive(client, 1) == b""
 
 
 def test_requests():

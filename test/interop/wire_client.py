@@ -5,7 +5,7 @@ usage: wire_client.py SOCKET <INPUT: each line is a message; prints the answers.
 """
 import select, socket, struct, sys
 
-PING, PONG = 0x01, 0x02
+PING, PONG, TAKEN = 0x01, 0x02, 0x03
 MESSAGE, FIN, FIN_ACK, REQUEST, REPLY = 0x80, 0x81, 0x82, 0x83, 0x84
 HELLO = struct.pack("<4sBBHII", b"\x89IPC", 1, 0xFF, 0, 16 << 20, 0)
 

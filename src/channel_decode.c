@@ -1,0 +1,213 @@
+/* What the bytes mean that have come: frames one by one, or raw bytes, and who
+ * gets them. Where nobody does yet, they wait. */
+#include "channel.h"
+
+/* Whether messages still go to the user, or at least count as the protocol's
+ * business. */
+static int is_receiving(const ipc_channel_t* channel) {
+  return channel->state == IPC__OPEN || channel->state == IPC__CLOSING;
+}
+
+/* Whether a message would find nobody. A channel that its server owns drops
+ * what no callback takes: its user never sees it. */
+static int is_held(const ipc_channel_t* channel) {
+  if (channel->state != IPC__OPEN) return 0;
+  if (channel->pulls != NULL && channel->pulls->receives.first != NULL) {
+    return 0;
+  }
+  if (channel->is_paused) return 1;
+  return channel->hub->settings.on_message == NULL && !channel->is_owned;
+}
+
+/* A closing channel drops what comes, and nobody takes what has no callback:
+ * neither counts as received, so the FIN-ACK tells the peer the truth. */
+static void deliver(ipc_channel_t* channel, const uint8_t* data, size_t size) {
+  ipc_message_cb on_message = channel->hub->settings.on_message;
+
+  if (channel->state != IPC__OPEN) return;
+  if (ipc__channel_pull(channel, data, size)) return;
+  if (on_message == NULL || channel->is_paused) return;
+  channel->received++;
+  on_message(channel, data, size);
+}
+
+static int on_fin(ipc_channel_t* channel) {
+  int err;
+
+  if (channel->fin_received) return UV_EPROTO;
+  err = ipc__channel_put_count(channel, IPC__WIRE_FIN_ACK);
+  if (err != 0) return err;
+  channel->fin_received = 1;
+  channel->end_status = 0;
+  channel->end_due = 1;
+  return 0;
+}
+
+/* How much the peer has taken of what we have sent on this connection. */
+static int on_count(ipc_channel_t* channel, const uint8_t* payload) {
+  uint64_t count = ipc__wire_get_u64(payload);
+
+  /* Those whose callbacks are due yet are still in the queue's records. */
+  if (count >
+      channel->sent - channel->sent_before + channel->queue.records.count) {
+    return UV_EPROTO;
+  }
+  channel->confirmed = channel->confirmed_before + count;
+  return 0;
+}
+
+static int on_fin_ack(ipc_channel_t* channel, const uint8_t* payload) {
+  if (!channel->fin_queued || channel->fin_acked) return UV_EPROTO;
+  channel->fin_acked = 1;
+  ipc__hub_due(channel->hub, channel);
+  return on_count(channel, payload);
+}
+
+/* One PONG at a time waits in the queue, however many PINGs come. */
+static int on_ping(ipc_channel_t* channel, const uint8_t* payload) {
+  int err;
+
+  if (channel->pong_end > channel->queue.released) return 0;
+  err = ipc__channel_put_control(channel, IPC__WIRE_PONG, payload,
+                                 IPC__WIRE_PING_BYTES);
+  if (err == 0) channel->pong_end = channel->queue.queued;
+  return err;
+}
+
+/* A frame that carries a message, in a direction that has any. */
+static int on_message_frame(ipc_channel_t* channel,
+                            const ipc__frame_t* frame,
+                            const uint8_t* payload) {
+  if (channel->fin_received || !ipc__channel_can_receive(channel)) {
+    return UV_EPROTO;
+  }
+  ipc__channel_touch(channel);
+  if (frame->kind == IPC__WIRE_REQUEST) {
+    return ipc__channel_on_request(channel, payload, frame->size);
+  }
+  if (frame->kind == IPC__WIRE_REPLY) {
+    return ipc__channel_on_reply(channel, payload, frame->size);
+  }
+  deliver(channel, payload, frame->size);
+  return 0;
+}
+
+static int on_frame(ipc_channel_t* channel,
+                    const ipc__frame_t* frame,
+                    const uint8_t* payload) {
+  switch (frame->kind) {
+    case IPC__WIRE_MESSAGE:
+    case IPC__WIRE_REQUEST:
+    case IPC__WIRE_REPLY:
+      return on_message_frame(channel, frame, payload);
+    case IPC__WIRE_FIN:
+      return on_fin(channel);
+    case IPC__WIRE_FIN_ACK:
+      return on_fin_ack(channel, payload);
+    case IPC__WIRE_TAKEN:
+      return on_count(channel, payload);
+    case IPC__WIRE_PING:
+      return on_ping(channel, payload);
+    default:
+      return 0; /* PONG, and kinds that may be skipped */
+  }
+}
+
+/* Whether the frame has to wait until somebody takes it, and all behind it. */
+static int must_wait(const ipc_channel_t* channel, uint8_t kind) {
+  if (kind == IPC__WIRE_MESSAGE) return is_held(channel);
+  return kind == IPC__WIRE_REQUEST && channel->state == IPC__OPEN &&
+         channel->is_paused;
+}
+
+/* Handles the frames in the hub's window as far as they are whole and wanted. A
+ * callback may take more out of the window itself. */
+static void decode_frames(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  uint32_t max = (uint32_t) hub->settings.max_message_bytes;
+  const uint8_t* payload;
+  ipc__frame_t frame;
+  size_t whole;
+  int err;
+
+  while (is_receiving(channel)) {
+    if (hub->window.size < IPC__WIRE_HEADER_BYTES) return;
+    err = ipc__wire_get_header(hub->window.data, max, &frame);
+    whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
+    if (err == 0 && hub->window.size < whole) {
+      channel->partial_want = whole;
+      ipc__channel_touch(channel);
+      return;
+    }
+    if (err == 0 && must_wait(channel, frame.kind)) {
+      channel->is_holding = 1;
+      return;
+    }
+    if (err == 0) {
+      payload = hub->window.data + IPC__WIRE_HEADER_BYTES;
+      hub->window.data += whole;
+      hub->window.size -= whole;
+      err = on_frame(channel, &frame, payload);
+    }
+    if (err != 0) {
+      ipc__channel_broken(channel, err);
+      return;
+    }
+  }
+}
+
+static void decode_raw(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  const uint8_t* data = hub->window.data;
+  size_t size = hub->window.size;
+
+  if (size == 0 || !is_receiving(channel)) return;
+  if (!ipc__channel_can_receive(channel)) {
+    hub->window.size = 0; /* read only to see the end */
+    return;
+  }
+  ipc__channel_touch(channel);
+  if (is_held(channel)) {
+    channel->is_holding = 1;
+    return;
+  }
+  hub->window.size = 0;
+  deliver(channel, data, size);
+}
+
+size_t ipc__channel_decode(ipc_channel_t* channel,
+                           const uint8_t* data,
+                           size_t size) {
+  ipc__hub_t* hub = channel->hub;
+  size_t left;
+
+  hub->window.channel = channel;
+  hub->window.data = data;
+  hub->window.size = size;
+  if (channel->state == IPC__GREETING && !channel->is_waiting &&
+      ipc__channel_is_native(channel)) {
+    ptrdiff_t greeted = ipc__channel_greet(channel, data, size);
+
+    if (greeted < 0) hub->window.size = 0;
+    if (greeted > 0) {
+      hub->window.data += greeted;
+      hub->window.size -= (size_t) greeted;
+    }
+  }
+  if (is_receiving(channel)) {
+    channel->partial_want = 0;
+    channel->is_holding = 0;
+    if (ipc__channel_is_native(channel)) {
+      decode_frames(channel);
+    } else {
+      decode_raw(channel);
+    }
+  }
+  /* A callback may have ended it all. */
+  if (!is_receiving(channel) && channel->state != IPC__GREETING) {
+    hub->window.size = 0;
+  }
+  left = hub->window.size;
+  hub->window.channel = NULL;
+  return size - left;
+}

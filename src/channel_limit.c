@@ -1,0 +1,131 @@
+/* How much may wait to be written: a channel's own limits in bytes and
+ * messages, what all channels of a server may queue together, and what becomes
+ * of a message that finds no room. */
+#include "channel.h"
+
+/* The other channels of a server have used up its total: look this often
+ * whether they have written some of it. */
+#define STARVED_RETRY_MS 10
+
+/* What all channels of the server may still queue. Where nothing is queued any
+ * size may be. */
+static size_t total_left(const ipc_channel_t* channel) {
+  size_t total = channel->hub->settings.max_total_queue_bytes;
+  size_t queued = channel->hub->queued_bytes;
+
+  if (queued == 0) return SIZE_MAX;
+  return queued < total ? total - queued : 0;
+}
+
+static int is_starved(const ipc_channel_t* channel, size_t size) {
+  size_t left = total_left(channel);
+
+  return left == 0 || size > left;
+}
+
+static int is_full_itself(const ipc_channel_t* channel, size_t size) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+  size_t queued = ipc__queue_bytes(&channel->queue);
+  uint32_t messages = channel->queue.records.count;
+
+  if (messages == 0) return 0;
+  return messages >= settings->max_queue_messages ||
+         queued >= settings->max_queue_bytes ||
+         size > settings->max_queue_bytes - queued;
+}
+
+int ipc__channel_is_full(const ipc_channel_t* channel, size_t size) {
+  return is_full_itself(channel, size) || is_starved(channel, size);
+}
+
+size_t ipc__channel_room(const ipc_channel_t* channel, size_t size) {
+  size_t max = channel->hub->settings.max_queue_bytes;
+  size_t queued = ipc__queue_bytes(&channel->queue);
+  size_t left = total_left(channel);
+
+  if (is_full_itself(channel, size)) {
+    if (is_full_itself(channel, 1)) return 0;
+    if (left > max - queued) left = max - queued;
+  }
+  return size < left ? size : left;
+}
+
+/* ---- Waiting for it ----------------------------------------------------- */
+
+int ipc__channel_is_drained(const ipc_channel_t* channel) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+
+  return ipc__queue_bytes(&channel->queue) <= settings->max_queue_bytes / 2 &&
+         channel->queue.records.count <= settings->max_queue_messages / 2 &&
+         !is_starved(channel, channel->room_wanted);
+}
+
+/* Nothing tells a channel when the others have written something. */
+void ipc__channel_wait_for_others(ipc_channel_t* channel) {
+  if (!is_starved(channel, channel->room_wanted)) return;
+  if (channel->retry.at != 0) return;
+  ipc__hub_set_deadline(channel->hub, &channel->retry, STARVED_RETRY_MS, 1,
+                        ipc__channel_on_retry);
+}
+
+void ipc__channel_want_room(ipc_channel_t* channel, size_t size) {
+  channel->room_wanted = (uint32_t) size;
+  ipc__channel_wait_for_others(channel);
+}
+
+/* ---- Making it ---------------------------------------------------------- */
+
+/* The oldest message that has not begun to leave and may be dropped. */
+static uint32_t find_droppable(const ipc_channel_t* channel) {
+  const ipc__queue_t* queue = &channel->queue;
+  uint64_t written = ipc__channel_written_to(channel);
+  uint32_t i;
+
+  for (i = 0; i < queue->records.count; i++) {
+    const ipc__record_t* record = ipc__queue_record(queue, i);
+
+    if (record->stays || record->end <= queue->released) continue;
+    if (ipc__record_start(record) >= written) break;
+  }
+  return i;
+}
+
+static int drop_one(ipc_channel_t* channel) {
+  uint32_t i = find_droppable(channel);
+  int err;
+
+  if (i == channel->queue.records.count) return UV_EAGAIN;
+  err = ipc__channel_withdraw(
+      channel, ipc__queue_record(&channel->queue, i)->id, UV_ENOBUFS);
+  if (err == 0) channel->dropped++;
+  return err;
+}
+
+int ipc__channel_make_room(ipc_channel_t* channel, size_t size) {
+  switch (channel->hub->settings.slow_reader) {
+    case IPC_CHANNEL_SLOW_DROP_OLDEST:
+      while (ipc__channel_is_full(channel, size)) {
+        if (drop_one(channel) == 0) continue;
+        /* What is left is leaving just now. */
+        if (is_starved(channel, size)) break;
+        return 0;
+      }
+      if (!is_starved(channel, size)) return 0;
+      break;
+    case IPC_CHANNEL_SLOW_DROP_NEWEST:
+      channel->dropped++;
+      return UV_ENOBUFS;
+    case IPC_CHANNEL_SLOW_DISCONNECT:
+      if (channel->state == IPC__CONNECTING) {
+        ipc__client_failed(channel, UV_ENOBUFS);
+      } else {
+        ipc__channel_broken(channel, UV_ENOBUFS);
+      }
+      return UV_ENOBUFS;
+    default:
+      break;
+  }
+  channel->wants_drain = 1;
+  ipc__channel_want_room(channel, size);
+  return UV_EAGAIN;
+}
