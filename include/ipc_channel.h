@@ -12,7 +12,8 @@
  *  3. Bytes that you send stay yours and untouched until the send's callback
  *     (every send but ipc_channel_send takes a copy instead).
  *  4. Bytes handed to you live until your callback returns; those of a _try or
- *     _wait function until the next receive on that channel.
+ *     _wait function until that channel's next receive (a reply: its next
+ * call).
  *  5. Whoever is handed a channel closes it. A dead channel stays valid and
  *     answers its error until ipc_channel_close, the only destructor; pending
  *     operations end with UV_ECANCELED, then one last on_close. A server with
@@ -20,7 +21,8 @@
  *     them itself.
  *
  * Conventions
- *  - An int result is 0 or a negative UV_E* code. A call that takes a callback
+ *  - An int result is 0 or a negative UV_E* code. UV_EINVAL: NULL in the place
+ *    of an object, or of what is to be filled in. A call that takes a callback
  *    either fails now and never calls back, or succeeds now and calls back
  *    exactly once. No callback ever runs inside the call that asked for it.
  *  - Every function may be called from every callback.
@@ -215,8 +217,9 @@ typedef void (*ipc_drain_cb)(ipc_channel_t* channel);
  *      was not heard for the heartbeat interval;
  *  UV_ENOBUFS  the queue was full, and the slow-reader policy is to disconnect.
  * After an error the channel is dead: sends answer UV_EPIPE. Not called after
- * ipc_channel_close or ipc_channel_disconnect. A client without an on_connect
- * callback is told here, once, that the connection was not made. */
+ * ipc_channel_close or ipc_channel_disconnect. But a client without an
+ * on_connect callback is told here, once, that the connection was not made,
+ * also while it is closing with messages that wait for one. */
 typedef void (*ipc_end_cb)(ipc_channel_t* channel, int status);
 
 typedef struct ipc_close_result_s {
@@ -374,7 +377,8 @@ typedef enum ipc_slow_reader_e {
   /* It answers UV_EAGAIN, and on_drain tells when to go on; the default. */
   IPC_CHANNEL_SLOW_BLOCK,
   /* The oldest messages that have not begun to leave make room: their sends end
-   * with UV_ENOBUFS. Requests and replies are not dropped. */
+   * with UV_ENOBUFS. Requests and replies are not dropped. Where dropping all
+   * of them makes too little room, none is, and the send answers UV_EAGAIN. */
   IPC_CHANNEL_SLOW_DROP_OLDEST,
   /* It answers UV_ENOBUFS, and stats count it. */
   IPC_CHANNEL_SLOW_DROP_NEWEST,
@@ -579,7 +583,7 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_impersonation(
     ipc_client_options_t* options, ipc_impersonation_t level);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_connect(
     ipc_client_options_t* options, ipc_connect_cb cb);
-/* When the connection is lost, or the server ends it, make another: after
+/* When the connection is lost, or the server closes it, make another: after
  * `first_ms`, then after twice as long each time up to `max_ms`, give or take a
  * quarter at random; 1 ms to a day each, first_ms <= max_ms. Default: off. It
  * goes on until there is a server again, and each attempt has the connect
@@ -592,7 +596,8 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_connect(
  * connection. A message of which only a part had left ends with the error that
  * broke the connection; calls that wait for a reply do, too. What was handed to
  * the system and never confirmed is `unconfirmed` at the close. A receive that
- * is pending stays so. */
+ * is pending stays so. A server that has only ended its side keeps the
+ * connection until it closes; calls end with UV_EOF meanwhile. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_reconnect(
     ipc_client_options_t* options, int first_ms, int max_ms);
 
@@ -831,7 +836,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_recv(ipc_channel_t* channel,
                                             size_t* size);
 
 /* The same, copied into `count` pieces one after the other; `*size` bytes. Raw:
- * what doesn't fit stays for the next. Native: UV_ENOBUFS where the message
+ * what doesn't fit stays for the next, and UV_EINVAL without any room. Native:
+ * UV_ENOBUFS where the message
  * doesn't fit, `*size` says what it needs, and it stays. */
 IPC_CHANNEL_EXTERN int ipc_channel_try_recv_vector(ipc_channel_t* channel,
                                                    const uv_buf_t* pieces,
@@ -842,8 +848,7 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_recv_vector(ipc_channel_t* channel,
  * error. */
 #define IPC_CHANNEL_READABLE 1
 /* An ipc_channel_try_send would not say UV_EAGAIN: the queue is at most half
- * full, and the server's other channels leave room for what was refused last;
- * or there is an error. */
+ * full and has room for what was refused last, or there is an error. */
 #define IPC_CHANNEL_WRITABLE 2
 
 /* Waits for one of `events`, once; several waits may be pending. Level
@@ -863,9 +868,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_ready(ipc_channel_t* channel,
  * so a reply waits behind a message that nobody receives. The deadline is for
  * all of it; timeout_ms: 1 or more, or IPC_CHANNEL_INFINITE. A copy is sent; a
  * request whose call ends before it has begun to leave is withdrawn.
- * Errors as ipc_channel_send; UV_EINVAL also: no callback, not a timeout, or a
- * raw channel; UV_EACCES: a channel that isn't duplex; UV_EPROTONOSUPPORT: the
- * peer's library has no calls. */
+ * Errors as ipc_channel_send; UV_EPIPE also: the peer has ended its side;
+ * UV_EINVAL also: no callback, not a timeout, or a raw channel; UV_EACCES: a
+ * channel that isn't duplex; UV_EPROTONOSUPPORT: the peer's library has no
+ * calls. */
 IPC_CHANNEL_EXTERN int ipc_channel_call(ipc_channel_t* channel,
                                         const void* data,
                                         size_t size,
@@ -899,15 +905,17 @@ IPC_CHANNEL_EXTERN int ipc_channel_cancel(ipc_channel_t* channel, ipc_op_t op);
  * sender that is about to compute. The error of a dead channel. */
 IPC_CHANNEL_EXTERN int ipc_channel_flush(ipc_channel_t* channel);
 
-/* No on_message or on_end until resume, but for an idle timeout; the peer will
- * find its queue full. A paused channel doesn't keep the loop alive and doesn't
- * notice that its peer has gone. Both may be called twice. UV_EPIPE: closing or
- * dead. */
+/* No on_message, on_request or on_end until resume, but for an idle timeout;
+ * the peer will find its queue full. A receive takes what comes, as far as no
+ * request lies in front of it. A paused channel doesn't keep the loop alive and
+ * doesn't notice that its peer has gone. Both may be called twice. UV_EPIPE:
+ * closing or dead. */
 IPC_CHANNEL_EXTERN int ipc_channel_pause(ipc_channel_t* channel);
 IPC_CHANNEL_EXTERN int ipc_channel_resume(ipc_channel_t* channel);
 
 /* Ends our side after all that was sent: the peer gets on_end(0) and may still
- * answer. UV_EPIPE: dead, closing or ended before. UV_ENOTSUP: a raw channel on
+ * answer. UV_EPIPE: dead, closing or ended before. UV_EACCES: an inbound
+ * channel. UV_ENOTSUP: a raw channel on
  * Windows, whose pipes have no half-close. */
 IPC_CHANNEL_EXTERN int ipc_channel_end(ipc_channel_t* channel);
 
@@ -1008,9 +1016,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_recv_wait(ipc_channel_t* channel,
                                              const void** data,
                                              size_t* size);
 
-/* Waits for room in the queue too. `*reply` lives until the next receive or
- * call on this channel, or its close.
- */
+/* Waits for room in the queue too. `*reply` lives until the next call
+ * that waits on this channel, or its close. */
 IPC_CHANNEL_EXTERN int ipc_channel_call_wait(ipc_channel_t* channel,
                                              const void* data,
                                              size_t size,
@@ -1055,7 +1062,8 @@ IPC_CHANNEL_EXTERN void ipc_poster_release(ipc_poster_t* poster);
  * channel's close: what is accepted is sent, or counted in ipc_close_result_t
  * as unsent or unconfirmed. While the channel's queue is full, posts wait in
  * the poster; the slow-reader policy is not applied to them.
- * UV_EAGAIN: the poster is full; UV_EPIPE: the channel is closing or dead;
+ * UV_EAGAIN: the poster is full; UV_EPIPE: the channel is closing, ended or
+ * dead;
  * UV_EMSGSIZE: more than max_message_bytes, or than the queue could ever hold;
  * UV_EINVAL: no poster, data is NULL with a size, or no bytes for a raw
  * channel; UV_EACCES: an inbound channel. (A message that the peer alone
@@ -1085,7 +1093,7 @@ IPC_CHANNEL_EXTERN void ipc_poster_wake(ipc_poster_t* poster);
  * All on the loop's thread. The handle may be signalled for nothing. Between
  * its runs the loop may be turned in any other way, but ipc_pump_run must not
  * be called inside a uv_run of the caller's, which nothing can notice. A second
- * pump for a loop works and brings nothing: each needs runs of its own.
+ * pump for a loop works and brings nothing.
  * docs/embedding.md has more. */
 typedef struct ipc_pump_s ipc_pump_t;
 

@@ -46,16 +46,17 @@ static void be_over(ipc__wait_t* wait, int status) {
   wait->status = status;
 }
 
-/* With a copy of the message, in place of what the user was lent before. */
+/* With a copy of the message, in place of what was lent before. */
 static int be_over_with(ipc__wait_t* wait,
                         ipc_channel_t* channel,
+                        ipc__lent_t* lent,
                         int status,
                         const void* data,
                         size_t size) {
   void* copy = NULL;
 
   if (status == 0) {
-    copy = ipc__channel_lend(channel, size);
+    copy = ipc__channel_lend(channel, lent, size);
     if (copy == NULL) status = UV_ENOMEM;
   }
   if (status == 0 && size > 0) memcpy(copy, data, size);
@@ -204,7 +205,7 @@ static void on_reply(ipc_channel_t* channel,
   ipc__wait_t* wait = awaited(channel->hub, arg);
 
   if (wait == NULL) return;
-  be_over_with(wait, channel, status, data, size);
+  be_over_with(wait, channel, &channel->pulls->reply, status, data, size);
 }
 
 static int put(const offer_t* offer) {
@@ -294,7 +295,8 @@ static void on_received(ipc_channel_t* channel,
 
   if (wait == NULL) return;
   /* Its place in the order can't be had twice. */
-  if (be_over_with(wait, channel, status, data, size) != status) {
+  if (be_over_with(wait, channel, &channel->lent, status, data, size) !=
+      status) {
     ipc__channel_broken(channel, UV_ENOMEM);
   }
 }

@@ -129,6 +129,9 @@ void ipc__channel_destroy(ipc_channel_t* channel, int status) {
 }
 
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel) {
+  if (channel->close_due && channel->state < IPC__OPEN) {
+    return IPC_CHANNEL_CLOSING;
+  }
   switch (channel->state) {
     case IPC__OPEN:
       return IPC_CHANNEL_CONNECTED;

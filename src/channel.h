@@ -63,12 +63,19 @@ typedef struct ipc__client_s {
   uint32_t random;
 } ipc__client_t;
 
+/* Memory that the user reads from. */
+typedef struct ipc__lent_s {
+  void* memory; /* NULL: none */
+  size_t capacity;
+} ipc__lent_t;
+
 /* What is there only for those who use it: pull style and calls. */
 typedef struct ipc__pulls_s {
   ipc__ops_t receives;
   ipc__ops_t readies;
   ipc__ops_t calls;
-  ipc__ops_t ended; /* cancelled; their callbacks are due */
+  ipc__ops_t ended;  /* cancelled; their callbacks are due */
+  ipc__lent_t reply; /* of the last call that was waited for */
   uint64_t calls_pending;
   uint64_t late_replies;
 } ipc__pulls_t;
@@ -96,9 +103,7 @@ struct ipc_channel_s {
   size_t partial_memory;
   size_t partial_want; /* the whole frame's size; 0: not known */
 
-  /* What a try or wait handed out last. */
-  void* lent;
-  size_t lent_memory;
+  ipc__lent_t lent; /* by the last receive */
 
   ipc__pulls_t* pulls; /* NULL: nothing pulled yet */
   ipc_poster_t* posters;
@@ -197,6 +202,8 @@ int ipc__channel_can_send(const ipc_channel_t* channel);
 int ipc__channel_can_receive(const ipc_channel_t* channel);
 /* Why nothing more will be received; 0: something may be. */
 int ipc__channel_receive_end(const ipc_channel_t* channel);
+/* Why no reply will come on this connection. */
+int ipc__channel_reply_end(const ipc_channel_t* channel);
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
 
 /* channel_watch.c: idle timeout and heartbeat */
@@ -235,10 +242,10 @@ void ipc__channel_finish_op(ipc_channel_t* channel,
                             int events);
 /* NULL: no memory. */
 ipc__pulls_t* ipc__channel_pulls(ipc_channel_t* channel);
-/* Gives back what a try or wait handed out last. */
-void ipc__channel_give_lent(ipc_channel_t* channel);
-/* Memory for what is handed out next, or NULL. */
-void* ipc__channel_lend(ipc_channel_t* channel, size_t size);
+/* What a try or wait hands out lives until the next does: memory for that, or
+ * NULL. What was lent before goes back. */
+void* ipc__channel_lend(ipc_channel_t* channel, ipc__lent_t* lent, size_t size);
+void ipc__channel_give_lent(ipc_channel_t* channel, ipc__lent_t* lent);
 
 /* channel_call.c: requests and replies */
 int ipc__channel_on_request(ipc_channel_t* channel,
@@ -309,13 +316,18 @@ typedef struct ipc__send_s {
 } ipc__send_t;
 
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send);
+/* UV_EINVAL: memory is missing. */
+int ipc__channel_check_pieces(const uv_buf_t* pieces, unsigned int count);
 /* For posters: a copy, without a callback. */
 int ipc__channel_post(ipc_channel_t* channel,
                       const uv_buf_t* pieces,
                       unsigned int count,
                       int force);
-/* As ipc_channel_cancel, for the record of a send. */
+/* Takes what was sent out of the queue; its callback gets the status. UV_EBUSY,
+ * UV_ENOENT and UV_ENOMEM as ipc_channel_cancel. */
 int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status);
+/* ipc_channel_cancel for a send. */
+int ipc__channel_cancel_send(ipc_channel_t* channel, ipc_op_t id);
 
 /* channel_write.c */
 void ipc__channel_make_hello(const ipc_channel_t* channel,

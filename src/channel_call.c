@@ -16,7 +16,7 @@ static int check_call(const ipc_channel_t* channel, size_t size) {
     return UV_EPROTONOSUPPORT;
   }
   if (size > channel->hub->settings.max_message_bytes) return UV_EMSGSIZE;
-  return ipc__channel_receive_end(channel) != 0 ? UV_EPIPE : 0;
+  return ipc__channel_reply_end(channel) != 0 ? UV_EPIPE : 0;
 }
 
 /* Sends the request of a call. */

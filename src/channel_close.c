@@ -70,6 +70,7 @@ int ipc_channel_close(ipc_channel_t* channel) {
   if (channel->posters != NULL && channel->state <= IPC__OPEN) {
     ipc__posters_close(channel, 1);
   }
+  ipc__channel_fail_calls(channel, UV_ECANCELED);
   switch (channel->state) {
     case IPC__CONNECTING:
     case IPC__GREETING:

@@ -57,7 +57,7 @@ int ipc__channel_is_drained(const ipc_channel_t* channel) {
 
   return ipc__queue_bytes(&channel->queue) <= settings->max_queue_bytes / 2 &&
          channel->queue.records.count <= settings->max_queue_messages / 2 &&
-         !is_starved(channel, channel->room_wanted);
+         !ipc__channel_is_full(channel, channel->room_wanted);
 }
 
 /* Nothing tells a channel when the others have written something. */
@@ -75,42 +75,84 @@ void ipc__channel_want_room(ipc_channel_t* channel, size_t size) {
 
 /* ---- Making it ---------------------------------------------------------- */
 
-/* The oldest message that has not begun to leave and may be dropped. */
-static uint32_t find_droppable(const ipc_channel_t* channel) {
+/* What may be dropped: messages that have not begun to leave. */
+typedef struct droppable_s {
+  ipc_op_t oldest; /* 0: none */
+  size_t bytes;
+  uint32_t count;
+  int is_all; /* besides them there is only what is leaving */
+} droppable_t;
+
+/* The oldest one alone, or all. */
+static droppable_t find_droppable(const ipc_channel_t* channel, int all) {
   const ipc__queue_t* queue = &channel->queue;
   uint64_t written = ipc__channel_written_to(channel);
+  droppable_t found = {0};
   uint32_t i;
 
+  found.is_all = all;
   for (i = 0; i < queue->records.count; i++) {
     const ipc__record_t* record = ipc__queue_record(queue, i);
 
-    if (record->stays || record->end <= queue->released) continue;
-    if (ipc__record_start(record) >= written) break;
+    if (record->end <= queue->released) continue;
+    if (ipc__record_start(record) < written) continue;
+    if (record->stays) {
+      found.is_all = 0;
+      continue;
+    }
+    if (found.count == 0) found.oldest = record->id;
+    found.bytes += record->size;
+    found.count++;
+    if (!all) break;
   }
-  return i;
+  return found;
 }
 
-static int drop_one(ipc_channel_t* channel) {
-  uint32_t i = find_droppable(channel);
+/* Whether a message has room once these are dropped. A queue of which all that
+ * is left is leaving takes one of any size. */
+static int fits_without(const ipc_channel_t* channel,
+                        size_t size,
+                        const droppable_t* dropped) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+  size_t total = settings->max_total_queue_bytes;
+  size_t others = channel->hub->queued_bytes - dropped->bytes;
+  size_t queued = ipc__queue_bytes(&channel->queue) - dropped->bytes;
+  uint32_t messages = channel->queue.records.count - dropped->count;
+
+  if (others > 0 && (others >= total || size > total - others)) return 0;
+  if (dropped->is_all || messages == 0) return 1;
+  return messages < settings->max_queue_messages &&
+         queued < settings->max_queue_bytes &&
+         size <= settings->max_queue_bytes - queued;
+}
+
+/* Drops as many as it takes, but none where all together were too few.
+ * UV_EAGAIN; UV_ENOMEM. */
+static int drop_oldest(ipc_channel_t* channel, size_t size) {
+  droppable_t dropped = find_droppable(channel, 0);
   int err;
 
-  if (i == channel->queue.records.count) return UV_EAGAIN;
-  err = ipc__channel_withdraw(
-      channel, ipc__queue_record(&channel->queue, i)->id, UV_ENOBUFS);
-  if (err == 0) channel->dropped++;
-  return err;
+  if (!fits_without(channel, size, &dropped)) {
+    dropped = find_droppable(channel, 1);
+    if (!fits_without(channel, size, &dropped)) return UV_EAGAIN;
+  }
+  while (ipc__channel_is_full(channel, size)) {
+    dropped = find_droppable(channel, 0);
+    if (dropped.count == 0) return 0;
+    err = ipc__channel_withdraw(channel, dropped.oldest, UV_ENOBUFS);
+    if (err != 0) return err;
+    channel->dropped++;
+  }
+  return 0;
 }
 
 int ipc__channel_make_room(ipc_channel_t* channel, size_t size) {
+  int err;
+
   switch (channel->hub->settings.slow_reader) {
     case IPC_CHANNEL_SLOW_DROP_OLDEST:
-      while (ipc__channel_is_full(channel, size)) {
-        if (drop_one(channel) == 0) continue;
-        /* What is left is leaving just now. */
-        if (is_starved(channel, size)) break;
-        return 0;
-      }
-      if (!is_starved(channel, size)) return 0;
+      err = drop_oldest(channel, size);
+      if (err != UV_EAGAIN) return err;
       break;
     case IPC_CHANNEL_SLOW_DROP_NEWEST:
       channel->dropped++;

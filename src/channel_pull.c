@@ -9,17 +9,19 @@
 
 /* ---- What is lent ------------------------------------------------------- */
 
-void ipc__channel_give_lent(ipc_channel_t* channel) {
-  ipc__hub_give(channel->hub, channel->lent, channel->lent_memory);
-  channel->lent = NULL;
-  channel->lent_memory = 0;
+void ipc__channel_give_lent(ipc_channel_t* channel, ipc__lent_t* lent) {
+  ipc__hub_give(channel->hub, lent->memory, lent->capacity);
+  lent->memory = NULL;
+  lent->capacity = 0;
 }
 
-void* ipc__channel_lend(ipc_channel_t* channel, size_t size) {
-  ipc__channel_give_lent(channel);
-  channel->lent =
-      ipc__hub_take(channel->hub, size > 0 ? size : 1, &channel->lent_memory);
-  return channel->lent;
+void* ipc__channel_lend(ipc_channel_t* channel,
+                        ipc__lent_t* lent,
+                        size_t size) {
+  ipc__channel_give_lent(channel, lent);
+  lent->memory =
+      ipc__hub_take(channel->hub, size > 0 ? size : 1, &lent->capacity);
+  return lent->memory;
 }
 
 /* ---- State -------------------------------------------------------------- */
@@ -33,8 +35,10 @@ ipc__pulls_t* ipc__channel_pulls(ipc_channel_t* channel) {
 }
 
 void ipc__channel_release_pulls(ipc_channel_t* channel) {
+  ipc__channel_give_lent(channel, &channel->lent);
+  if (channel->pulls == NULL) return;
+  ipc__channel_give_lent(channel, &channel->pulls->reply);
   ipc__free(&channel->hub->settings.allocator, channel->pulls);
-  ipc__channel_give_lent(channel);
 }
 
 int ipc__channel_can_receive(const ipc_channel_t* channel) {
@@ -63,8 +67,28 @@ int ipc__channel_receive_end(const ipc_channel_t* channel) {
   return channel->fin_received ? UV_EOF : 0;
 }
 
+int ipc__channel_reply_end(const ipc_channel_t* channel) {
+  int status = ipc__channel_receive_end(channel);
+
+  /* Another connection may follow, but replies are this one's. */
+  if (status == 0 && channel->state == IPC__OPEN && channel->fin_received &&
+      !channel->is_holding) {
+    return UV_EOF;
+  }
+  return status;
+}
+
+/* What is held may also be a request, which waits for a resume. */
 static int is_readable(const ipc_channel_t* channel) {
-  return channel->is_holding || ipc__channel_receive_end(channel) != 0;
+  const uint8_t* data;
+  size_t size;
+  size_t whole;
+
+  if (!ipc__channel_can_receive(channel)) return 1; /* an error */
+  if (channel->is_holding) {
+    return ipc__channel_front(channel, &data, &size, &whole);
+  }
+  return ipc__channel_receive_end(channel) != 0;
 }
 
 static int is_writable(const ipc_channel_t* channel) {
@@ -129,10 +153,19 @@ int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size) {
   cb = op->cb.recv;
   arg = op->arg;
   ipc__op_release(channel->hub, op);
-  ipc__channel_give_lent(channel);
+  ipc__channel_give_lent(channel, &channel->lent);
   channel->received++;
   cb(channel, arg, 0, data, size);
   return 1;
+}
+
+/* A call that is over must not be carried out later. In a dead channel nothing
+ * is. */
+static void withdraw_request(ipc_channel_t* channel,
+                             const ipc__op_t* op,
+                             int status) {
+  if (channel->state >= IPC__DEAD) return;
+  ipc__channel_withdraw(channel, op->id, status);
 }
 
 void ipc__channel_fail_calls(ipc_channel_t* channel, int status) {
@@ -140,14 +173,16 @@ void ipc__channel_fail_calls(ipc_channel_t* channel, int status) {
   ipc__op_t* op;
 
   if (channel->pulls == NULL) return;
-  /* Those that callbacks begin meanwhile are not among them. */
   calls = channel->pulls->calls;
+  if (calls.first == NULL) return;
   memset(&channel->pulls->calls, 0, sizeof(calls));
   for (op = calls.first; op != NULL; op = op->next) {
     ipc__hub_clear_deadline(channel->hub, &op->deadline);
     op->status = status;
+    /* The code that a deadline has is not for a request that is lost. */
+    withdraw_request(channel, op,
+                     status == UV_ETIMEDOUT ? UV_ECONNRESET : status);
   }
-  if (calls.first == NULL) return;
   if (channel->pulls->ended.last == NULL) {
     channel->pulls->ended = calls;
   } else {
@@ -210,10 +245,11 @@ void ipc__channel_tell_pulls(ipc_channel_t* channel) {
   if (channel->pulls == NULL) return;
   end_all(channel, &channel->pulls->ended, UV_ECANCELED);
   status = ipc__channel_receive_end(channel);
-  if (status != 0) {
-    end_all(channel, &channel->pulls->receives, status);
-    end_all(channel, &channel->pulls->calls, status);
-  }
+  if (status != 0) end_all(channel, &channel->pulls->receives, status);
+  status = ipc__channel_reply_end(channel);
+  if (status == 0 || channel->pulls->calls.first == NULL) return;
+  ipc__channel_fail_calls(channel, status);
+  end_all(channel, &channel->pulls->ended, UV_ECANCELED);
 }
 
 static void on_deadline(ipc__deadline_t* deadline) {
@@ -227,9 +263,7 @@ static void on_deadline(ipc__deadline_t* deadline) {
     return;
   }
   ipc__ops_remove(list_of(channel->pulls, op), op);
-  if (op->kind == IPC__OP_CALL) {
-    ipc__channel_withdraw(channel, op->id, UV_ETIMEDOUT);
-  }
+  if (op->kind == IPC__OP_CALL) withdraw_request(channel, op, UV_ETIMEDOUT);
   ipc__channel_finish_op(channel, op, UV_ETIMEDOUT, 0);
   ipc__hub_due(channel->hub, channel);
 }
@@ -337,12 +371,12 @@ int ipc_channel_try_recv(ipc_channel_t* channel,
   err = find_front(channel, &front, size, &whole);
   if (err != 0) return err;
   if (!ipc__channel_steal_front(channel, whole)) {
-    if (ipc__channel_lend(channel, *size) == NULL) {
+    if (ipc__channel_lend(channel, &channel->lent, *size) == NULL) {
       *size = 0;
       return UV_ENOMEM;
     }
-    if (*size > 0) memcpy(channel->lent, front, *size);
-    front = channel->lent;
+    if (*size > 0) memcpy(channel->lent.memory, front, *size);
+    front = channel->lent.memory;
     ipc__channel_take_front(channel, whole);
   }
   channel->received++;
@@ -361,9 +395,8 @@ int ipc_channel_try_recv_vector(ipc_channel_t* channel,
   unsigned int i;
   int err;
 
-  if (channel == NULL || size == NULL || (pieces == NULL && count > 0)) {
-    return UV_EINVAL;
-  }
+  if (channel == NULL || size == NULL) return UV_EINVAL;
+  if (ipc__channel_check_pieces(pieces, count) != 0) return UV_EINVAL;
   *size = 0;
   room = ipc__pieces_size(pieces, count);
   if (!ipc__channel_is_native(channel) && room == 0) return UV_EINVAL;
@@ -383,7 +416,7 @@ int ipc_channel_try_recv_vector(ipc_channel_t* channel,
     left -= part;
   }
   channel->received++;
-  ipc__channel_give_lent(channel);
+  ipc__channel_give_lent(channel, &channel->lent);
   ipc__channel_take_front(channel, whole);
   return 0;
 }
@@ -409,9 +442,8 @@ int ipc_channel_cancel(ipc_channel_t* channel, ipc_op_t id) {
 
   if (channel == NULL) return UV_EINVAL;
   op = find_op(channel->pulls, id);
-  if (op == NULL) return ipc__channel_withdraw(channel, id, UV_ECANCELED);
-  if (op->kind == IPC__OP_CALL)
-    ipc__channel_withdraw(channel, id, UV_ECANCELED);
+  if (op == NULL) return ipc__channel_cancel_send(channel, id);
+  if (op->kind == IPC__OP_CALL) withdraw_request(channel, op, UV_ECANCELED);
   ipc__ops_remove(list_of(channel->pulls, op), op);
   ipc__hub_clear_deadline(channel->hub, &op->deadline);
   op->status = UV_ECANCELED;

@@ -152,9 +152,9 @@ void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes) {
 int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole) {
   if (channel->hub->window.channel == channel) return 0;
   if (whole < LARGE_FRAME || whole != channel->partial_size) return 0;
-  ipc__channel_give_lent(channel);
-  channel->lent = channel->partial;
-  channel->lent_memory = channel->partial_memory;
+  ipc__channel_give_lent(channel, &channel->lent);
+  channel->lent.memory = channel->partial;
+  channel->lent.capacity = channel->partial_memory;
   channel->partial = NULL;
   channel->partial_memory = 0;
   ipc__channel_drop_partial(channel);

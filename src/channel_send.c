@@ -28,7 +28,7 @@ int ipc__channel_can_send(const ipc_channel_t* channel) {
 
 /* ---- From the user ------------------------------------------------------ */
 
-static int check_pieces(const uv_buf_t* pieces, unsigned int count) {
+int ipc__channel_check_pieces(const uv_buf_t* pieces, unsigned int count) {
   unsigned int i;
 
   if (pieces == NULL && count > 0) return UV_EINVAL;
@@ -81,7 +81,7 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   size_t size;
   int err;
 
-  err = check_pieces(send->pieces, send->count);
+  err = ipc__channel_check_pieces(send->pieces, send->count);
   if (err != 0) return err;
   size = ipc__pieces_size(send->pieces, send->count);
   err = check_send(channel, send, size);
@@ -92,12 +92,13 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   record.arg = send->arg;
   record.op = send->op;
   record.head = (uint8_t) head_size;
-  record.stays = send->stays & 1u;
+  record.stays = record.is_told = send->stays & 1u;
   err = ipc__queue_put(channel->hub, &channel->queue, head, head_size,
                        send->pieces, send->count,
                        send->borrow && size > COPY_BYTES, &record);
   if (err != 0) return err;
   channel->last_op = record.id;
+  channel->room_wanted = 0;
   ipc__channel_touch(channel);
   if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
     channel->largest_early = size;
@@ -282,7 +283,8 @@ int ipc_channel_try_send_vector(ipc_channel_t* channel,
   size_t room;
   int err;
 
-  if (channel == NULL || check_pieces(pieces, count) != 0) return UV_EINVAL;
+  if (channel == NULL || ipc__channel_check_pieces(pieces, count) != 0)
+    return UV_EINVAL;
   if (sent != NULL) *sent = 0;
   size = ipc__pieces_size(pieces, count);
   if (!ipc__channel_is_native(channel)) {
@@ -326,7 +328,7 @@ int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
 
   if (i == queue->records.count) return UV_ENOENT;
   record = ipc__queue_record(queue, i);
-  if (record->id != id || record->is_told) return UV_ENOENT;
+  if (record->id != id) return UV_ENOENT;
   start = ipc__record_start(record);
   size = record->size;
   if (record->end <= queue->released ||
@@ -339,6 +341,16 @@ int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
   if (channel->pong_end <= start) channel->pong_end += size;
   ipc__hub_due(channel->hub, channel);
   return 0;
+}
+
+int ipc__channel_cancel_send(ipc_channel_t* channel, ipc_op_t id) {
+  ipc__queue_t* queue = &channel->queue;
+  uint32_t i = ipc__queue_find(queue, id);
+
+  if (i < queue->records.count && ipc__queue_record(queue, i)->is_told) {
+    return UV_ENOENT;
+  }
+  return ipc__channel_withdraw(channel, id, UV_ECANCELED);
 }
 
 /* ---- Back to the user --------------------------------------------------- */

@@ -240,11 +240,11 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   if (!ipc__client_reconnects(channel) || is_final(status)) return 0;
   if (status == UV_ENOBUFS) return 0; /* our own slow-reader policy */
   client->lost_status = channel->fin_received ? 0 : status;
+  ipc__channel_fail_calls(channel, status);
   client->lost_at = ipc__channel_written_to(channel);
   client->restart_due = 1;
   client->is_reconnecting = 1;
   channel->state = IPC__CONNECTING;
-  ipc__channel_fail_calls(channel, status);
   ipc__channel_drop_partial(channel);
   channel->is_holding = 0;
   channel->end_due = 0;

@@ -77,7 +77,10 @@ size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count) {
   size_t size = 0;
   unsigned int i;
 
-  for (i = 0; i < count; i++) size += pieces[i].len;
+  for (i = 0; i < count; i++) {
+    if (pieces[i].len > SIZE_MAX - size) return SIZE_MAX;
+    size += pieces[i].len;
+  }
   return size;
 }
 

@@ -32,12 +32,13 @@ typedef struct ipc__record_s {
   ipc_op_t id;  /* grows along the queue */
   ipc_send_cb cb;
   void* arg;
-  struct ipc__op_s* op;     /* with a deadline; NULL: none */
-  uint32_t size;            /* in the queue, what the framing adds included */
-  int16_t status;           /* of one that was withdrawn */
-  uint8_t head;             /* bytes of the framing's */
-  unsigned int stays : 1;   /* not dropped for a later one */
-  unsigned int is_told : 1; /* its deadline has passed, and its user knows */
+  struct ipc__op_s* op;   /* with a deadline; NULL: none */
+  uint32_t size;          /* in the queue, what the framing adds included */
+  int16_t status;         /* of one that was withdrawn */
+  uint8_t head;           /* bytes of the framing's */
+  unsigned int stays : 1; /* not dropped for a later one */
+  unsigned int
+      is_told : 1; /* not for cancelling: a call's or reply's, or timed out */
 } ipc__record_t;
 
 static inline uint64_t ipc__record_start(const ipc__record_t* record) {
@@ -69,7 +70,7 @@ int ipc__queue_put(ipc__hub_t* hub,
                    int borrow,
                    const ipc__record_t* record);
 
-/* The bytes of all pieces. */
+/* The bytes of all pieces; SIZE_MAX also where they are more. */
 size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count);
 
 /* The buffers from byte `skip` of the queue on, at most `limit` bytes and

@@ -220,6 +220,41 @@ static void test_raw_accept(void** state) {
   finish();
 }
 
+static int left_behind;
+
+static void take_at_once(side_t* side) {
+  const void* data;
+  size_t size;
+
+  assert_int_equal(ipc_channel_try_recv(side->channel, &data, &size), 0);
+  assert_int_equal(size, 4);
+  assert_memory_equal(data, "left", 4);
+  assert_int_equal(ipc_channel_try_recv(side->channel, &data, &size), UV_EOF);
+  left_behind++;
+}
+
+/* A client that has left already is not at its end before its bytes are. */
+static void test_raw_accept_of_one_gone(void** state) {
+  (void) state;
+  left_behind = 0;
+  prepare();
+  pair_raw(&pair);
+  ipc_server_options_on_message(&pair.server_options, NULL);
+  pair_listen(&pair);
+  begin_to_accept();
+  pair_connect_side(&pair, &clients[0]);
+  assert_int_equal(side_send(&clients[0], "left", 4), 0);
+  wait_for_waiting(1);
+  side_close(&clients[0]);
+  run_until(&clients[0].closes, 1);
+  test_run_for(20);
+  taken[0].stays = 1;
+  taken[0].on_open = take_at_once;
+  take(&taken[0], 0, 0);
+  assert_int_equal(left_behind, 1);
+  finish();
+}
+
 static void test_deadline(void** state) {
   (void) state;
   prepare();
@@ -832,6 +867,7 @@ int main(int argc, char** argv) {
       TEST(test_accept),
       TEST(test_accept_before_and_after),
       TEST(test_raw_accept),
+      TEST(test_raw_accept_of_one_gone),
       TEST(test_deadline),
       TEST(test_deadlines),
       TEST(test_cancel),

@@ -303,6 +303,60 @@ static void bursts_are_received_one_by_one(void** state) {
   nothing_is_left();
 }
 
+static void on_asked(ipc_channel_t* client,
+                     ipc_request_t request,
+                     const void* data,
+                     size_t size) {
+  (void) data;
+  (void) size;
+  CHECK(&peer, ipc_channel_reply(client, request, "reply", 5) == 0);
+}
+
+static void say_and_answer(peer_t* self) {
+  ipc_channel_t* client;
+
+  CHECK(self, ipc_server_accept_wait(self->server, LONG_MS, &client) == 0);
+  if (!self->wrong) {
+    CHECK(self, say(client, "first") == 0);
+    CHECK(self, echo(client) == UV_EOF);
+    CHECK(self, ipc_channel_close_wait(client, NULL) == 0);
+  }
+  CHECK(self, ipc_server_close_wait(self->server) == 0);
+}
+
+/* A call takes nothing away from what was received, nor the other way round. */
+static void a_call_leaves_what_was_received(void** state) {
+  const void* received;
+  const void* answer;
+  size_t size;
+  int i;
+
+  (void) state;
+  fresh();
+  ipc_server_options_on_request(&server_options, on_asked);
+  listen_on_it();
+  start(&peer, say_and_answer);
+  server = NULL;
+  connect_to_it();
+  assert_int_equal(ipc_channel_recv_wait(channel, LONG_MS, &received, &size),
+                   0);
+  for (i = 0; i < 3; i++) {
+    assert_int_equal(
+        ipc_channel_call_wait(channel, "?", 1, LONG_MS, &answer, &size), 0);
+    assert_int_equal(size, 5);
+    assert_memory_equal(answer, "reply", 5);
+    assert_memory_equal(received, "first", 5);
+  }
+  assert_int_equal(say(channel, "again"), 0);
+  assert_int_equal(ipc_channel_recv_wait(channel, LONG_MS, &received, &size),
+                   0);
+  assert_memory_equal(received, "again", 5);
+  assert_memory_equal(answer, "reply", 5);
+  assert_int_equal(leave(channel), 0);
+  finish(&peer);
+  nothing_is_left();
+}
+
 static void say_three_and_end(peer_t* self) {
   ipc_channel_t* client;
 
@@ -1077,6 +1131,7 @@ int main(int argc, char** argv) {
       TEST(echoes_come_back),
       TEST(raw_bytes_come_back),
       TEST(bursts_are_received_one_by_one),
+      TEST(a_call_leaves_what_was_received),
       TEST(no_timeout_takes_what_is_there),
       TEST(a_receive_is_not_early),
       TEST(a_call_is_not_forgotten),

@@ -633,6 +633,76 @@ static void test_never_connected(void** state) {
   pair_finish(&pair);
 }
 
+/* Fills what lies between the client and a server that doesn't read, so that
+ * nothing more of the client's begins to leave. */
+static void stop_up(void) {
+  static uint8_t block[64 << 10];
+
+  assert_int_equal(ipc_channel_pause(pair.accepted.channel), 0);
+  do {
+    side_lend(&pair.client, block, sizeof(block));
+    test_turn();
+  } while (stats_of(&pair.client).bytes_queued < 4 * sizeof(block));
+}
+
+/* A call that is over is not carried out, if it hasn't begun to leave. */
+static void test_withdrawn_at_the_end(void** state) {
+  call_t calls[2] = {{0}};
+
+  (void) state;
+  open_pair();
+  pair.client.stays = 1;
+  stop_up();
+  call_peer(&calls[0], &pair.client, 1, FOREVER);
+  call_peer(&calls[1], &pair.client, 2, 60000);
+  assert_int_equal(ipc_channel_end(pair.accepted.channel), 0);
+  ends_with(&calls[0], UV_EOF);
+  ends_with(&calls[1], UV_EOF);
+  assert_int_equal(cancel(&calls[1]), UV_ENOENT);
+  assert_int_equal(try_call(&calls[0], &pair.client, 3, FOREVER), UV_EPIPE);
+  assert_int_equal(ipc_channel_resume(pair.accepted.channel), 0);
+  side_close(&pair.client);
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(of_server.requests, 0);
+  pair_finish(&pair);
+  assert_int_equal(pair.client.result.unsent, 2);
+  assert_int_equal(pair.client.result.unconfirmed, 0);
+}
+
+static void test_withdrawn_by_close(void** state) {
+  call_t call = {0};
+
+  (void) state;
+  open_pair();
+  stop_up();
+  call_peer(&call, &pair.client, 1, FOREVER);
+  side_close(&pair.client);
+  assert_int_equal(cancel(&call), UV_ENOENT);
+  ends_with(&call, UV_ECANCELED);
+  assert_int_equal(ipc_channel_resume(pair.accepted.channel), 0);
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(of_server.requests, 0);
+  pair_finish(&pair);
+  assert_int_equal(pair.client.result.status, 0);
+}
+
+/* While connecting too, and then nothing is left that a close waits for. */
+static void test_withdrawn_while_connecting(void** state) {
+  call_t call = {0};
+
+  (void) state;
+  prepare();
+  ipc_client_options_set_wait_for_server(&pair.client_options, 1);
+  pair_connect(&pair);
+  call_peer(&call, &pair.client, 1, FOREVER);
+  side_close(&pair.client);
+  run_until(&pair.client.closes, 1);
+  assert_int_equal(call.ends, 1);
+  assert_int_equal(call.status, UV_ECANCELED);
+  pair_listen(&pair);
+  pair_finish(&pair);
+}
+
 /* ---- Whose request ------------------------------------------------------ */
 
 static side_t others[2]; /* accepted */
@@ -754,6 +824,9 @@ int main(int argc, char** argv) {
       TEST(test_disconnect),
       TEST(test_close),
       TEST(test_never_connected),
+      TEST(test_withdrawn_at_the_end),
+      TEST(test_withdrawn_by_close),
+      TEST(test_withdrawn_while_connecting),
       TEST(test_another_connection),
       TEST(test_full_queue),
       TEST(test_peer_without_calls),

@@ -265,6 +265,28 @@ def test_blocking_client_without_a_server():
         assert "no such file" in client.output()
 
 
+def test_workers_post_from_their_threads():
+    name = name_of("workers")
+    with Program("echo_server", name) as server:
+        server.wait_for("listening on ")
+        with Program("worker_threads", name) as client:
+            assert client.wait() == 0, client.output()
+            assert client.output().splitlines() == ["10000 answers"]
+        assert not server.is_gone()
+        if not IS_WINDOWS:
+            # An interrupt ends it in order; before the handler is there, at
+            # once.
+            with Program("worker_threads", name) as client:
+                client.process.send_signal(signal.SIGINT)
+                assert client.wait() in (0, -signal.SIGINT), client.output()
+
+
+def test_workers_without_a_server():
+    with Program("worker_threads", name_of("nobody")) as client:
+        assert client.wait() == 1
+        assert client.output().splitlines() == ["0 answers"]
+
+
 def test_echo_server_whose_name_is_taken():
     name = name_of("taken")
     with Program("echo_server", name) as server:

@@ -489,10 +489,86 @@ static void test_try_send_vector_partial(void** state) {
   run_partial(1);
 }
 
+/* Writable means so for the message that was refused, too. */
+static void test_writable_for_that(void** state) {
+  static uint8_t rest[LIMIT];
+  op_t op = {0};
+  pair_t pair;
+
+  (void) state;
+  full_open(&pair, 0);
+  /* Its queue is less than half full from here on, and stays so. */
+  while (side_has(&pair.client, WRITABLE) == 0) {
+    assert_int_equal(side_waits(&pair.accepted, READABLE), READABLE);
+    while (try_recv(&pair.accepted) == 0) continue;
+  }
+  assert_int_equal(try_send(&pair.client, "x", 1), 0);
+  if (try_send(&pair.client, rest, sizeof(rest)) == UV_EAGAIN) {
+    op_ready(&op, &pair.client, WRITABLE, FOREVER);
+    side_empties(&pair.accepted);
+    op_ends(&op, 0);
+    assert_int_equal(try_send(&pair.client, rest, sizeof(rest)), 0);
+  }
+  side_empties(&pair.accepted);
+  pair_finish(&pair);
+}
+
+static void on_request(ipc_channel_t* channel,
+                       ipc_request_t request,
+                       const void* data,
+                       size_t size) {
+  int* requests = &((side_t*) ipc_channel_data(channel))->opens;
+
+  (void) data;
+  (void) size;
+  ++*requests;
+  assert_int_equal(ipc_channel_reply(channel, request, "!", 1), 0);
+}
+
+static void on_reply(ipc_channel_t* channel,
+                     void* arg,
+                     int status,
+                     const void* data,
+                     size_t size) {
+  (void) channel;
+  (void) data;
+  assert_int_equal(status, 0);
+  assert_int_equal(size, 1);
+  ++*(int*) arg;
+}
+
+/* A request that a pause holds back is nothing that a receive takes. */
+static void test_paused_request(void** state) {
+  int replies = 0;
+  op_t op = {0};
+  pair_t pair;
+
+  (void) state;
+  pull_init(&pair);
+  ipc_server_options_on_request(&pair.server_options, on_request);
+  pair_open(&pair);
+  assert_int_equal(ipc_channel_pause(pair.accepted.channel), 0);
+  assert_int_equal(ipc_channel_call(pair.client.channel, "?", 1, FOREVER,
+                                    on_reply, &replies),
+                   0);
+  side_say(&pair.client, "behind it");
+  op_ready(&op, &pair.accepted, READABLE, WAIT_MS);
+  op_ends(&op, UV_ETIMEDOUT);
+  assert_int_equal(try_recv(&pair.accepted), UV_EAGAIN);
+  assert_int_equal(pair.accepted.opens, 1);
+  assert_int_equal(ipc_channel_resume(pair.accepted.channel), 0);
+  side_waits(&pair.accepted, READABLE);
+  assert_int_equal(pair.accepted.opens, 2);
+  side_takes(&pair.accepted, "behind it");
+  run_until(&replies, 1);
+  pair_finish(&pair);
+}
+
 /* ---- Refused ------------------------------------------------------------ */
 
 static void test_refused(void** state) {
   uv_buf_t piece = uv_buf_init(NULL, 1);
+  uv_buf_t pieces[2];
   const void* data;
   size_t size;
   pair_t pair;
@@ -511,6 +587,13 @@ static void test_refused(void** state) {
   assert_int_equal(ipc_channel_try_send(c, NULL, 1, NULL), UV_EINVAL);
   assert_int_equal(ipc_channel_try_send_vector(c, &piece, 1, NULL), UV_EINVAL);
   assert_int_equal(ipc_channel_try_send_vector(c, NULL, 1, NULL), UV_EINVAL);
+  assert_int_equal(ipc_channel_try_recv_vector(c, &piece, 1, &size), UV_EINVAL);
+  /* Together they are more than can be counted. */
+  pieces[0].base = pieces[1].base = "x";
+  pieces[0].len = pieces[1].len = 0;
+  pieces[0].len = pieces[1].len = ~pieces[0].len;
+  assert_int_equal(ipc_channel_try_send_vector(c, pieces, 2, NULL),
+                   UV_EMSGSIZE);
   pair_finish(&pair);
 }
 
@@ -527,6 +610,8 @@ static void test_one_way(void** state) {
   pair_open(&pair);
   assert_int_equal(try_recv(&pair.client), UV_EACCES);
   assert_int_equal(try_send(&pair.accepted, "x", 1), UV_EACCES);
+  assert_int_equal(side_has(&pair.client, READABLE), READABLE);
+  assert_int_equal(side_has(&pair.accepted, WRITABLE), WRITABLE);
   assert_int_equal(try_send(&pair.client, "x", 1), 0);
   side_gets(&pair.accepted, "x");
   pair_finish(&pair);
@@ -552,6 +637,8 @@ int main(int argc, char** argv) {
       TEST(test_try_send_full),
       TEST(test_try_send_partial),
       TEST(test_try_send_vector_partial),
+      TEST(test_writable_for_that),
+      TEST(test_paused_request),
       TEST(test_refused),
       TEST(test_one_way),
   };

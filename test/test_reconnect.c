@@ -502,6 +502,62 @@ static void test_calls(void** state) {
   finish_alive();
 }
 
+static void call_again(int calls) {
+  while (calls-- > 0) {
+    assert_int_equal(
+        ipc_channel_call(pair.client.channel, "?", 1, -1, on_reply, NULL), 0);
+  }
+}
+
+/* Those that had not begun to leave fail too, and the next server gets none of
+ * them. */
+static void test_calls_are_withdrawn(void** state) {
+  static uint8_t block[64 << 10];
+
+  (void) state;
+  prepare();
+  replies = requests = keeps_silent = 0;
+  ipc_server_options_on_request(&pair.server_options, on_request);
+  open_pair();
+  assert_int_equal(ipc_channel_pause(newest()->channel), 0);
+  do {
+    ipc_channel_send(pair.client.channel, block, sizeof(block), NULL, NULL);
+    test_turn();
+  } while (stats().bytes_queued < 4 * sizeof(block));
+  call_again(5);
+  assert_int_equal(send_number(7), 0);
+  break_off();
+  run_until(&replies, 5);
+  assert_int_equal(reply_status, UV_ECONNRESET);
+  comes_back(UV_ECONNRESET);
+  call_server(0);
+  assert_int_equal(requests, 1);
+  assert_int_equal(stats().late_replies, 0);
+  finish_alive();
+}
+
+/* A server that has ended its side replies to nothing more. */
+static void test_calls_after_the_end(void** state) {
+  (void) state;
+  prepare();
+  replies = requests = 0;
+  ipc_server_options_on_request(&pair.server_options, on_request);
+  open_pair();
+  assert_int_equal(ipc_channel_pause(newest()->channel), 0);
+  call_again(1);
+  assert_int_equal(ipc_channel_end(newest()->channel), 0);
+  run_until(&replies, 1);
+  assert_int_equal(reply_status, UV_EOF);
+  assert_int_equal(
+      ipc_channel_call(pair.client.channel, "?", 1, -1, on_reply, NULL),
+      UV_EPIPE);
+  assert_int_equal(state_count, checked);
+  side_close(newest());
+  comes_back(0);
+  call_server(0);
+  finish_alive();
+}
+
 static ipc_request_t asked;
 
 static void keep_request(ipc_channel_t* channel,
@@ -765,6 +821,8 @@ int main(int argc, char** argv) {
       TEST(test_sends_across),
       TEST(test_partly_sent),
       TEST(test_calls),
+      TEST(test_calls_are_withdrawn),
+      TEST(test_calls_after_the_end),
       TEST(test_old_request),
       TEST(test_pending_receive),
       TEST(test_close_meanwhile),

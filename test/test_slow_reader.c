@@ -372,6 +372,30 @@ static void test_requests_are_kept(void** state) {
   pair_finish(&pair);
 }
 
+/* Nor does the queue grow without limit by what isn't dropped. */
+static void test_requests_fill(void** state) {
+  int replies = 0;
+  int calls = 0;
+  int err;
+
+  (void) state;
+  prepare(IPC_CHANNEL_SLOW_DROP_OLDEST);
+  ipc_client_options_set_max_queue_messages(&pair.client_options, COUNT);
+  pair_listen(&pair);
+  pair_connect(&pair);
+  while ((err = ipc_channel_call(pair.client.channel, "x", 1, -1, on_reply,
+                                 &replies)) == 0) {
+    assert_true(++calls <= COUNT);
+  }
+  assert_int_equal(err, UV_EAGAIN);
+  assert_int_equal(calls, COUNT);
+  assert_int_equal(send_number(pair.client.channel), UV_EAGAIN);
+  run_until(&replies, calls);
+  run_until(&pair.client.drains, 1);
+  assert_int_equal(stats_of(&pair.client).messages_dropped, 0);
+  pair_finish(&pair);
+}
+
 /* ---- All channels of a server ------------------------------------------- */
 
 #define CROWD 4
@@ -436,6 +460,56 @@ static void test_total(void** state) {
   }
 }
 
+/* What the others hold can't be dropped: then nothing is. */
+static void test_total_drops_nothing_in_vain(void** state) {
+  static uint8_t large[2 * LIMIT];
+  side_t clients[2] = {{0}};
+  int i;
+
+  (void) state;
+  prepare(IPC_CHANNEL_SLOW_BLOCK);
+  memset(accepted, 0, sizeof(accepted));
+  accepted_count = 0;
+  pair.next_side = next_accepted;
+  ipc_server_options_set_slow_reader(&pair.server_options,
+                                     IPC_CHANNEL_SLOW_DROP_OLDEST);
+  ipc_server_options_set_max_queue_bytes(&pair.server_options, 4 * LIMIT);
+  ipc_server_options_set_max_total_queue_bytes(&pair.server_options, 4 * LIMIT);
+  pair_listen(&pair);
+  for (i = 0; i < 2; i++) {
+    clients[i].on_open = pause_side;
+    pair_connect_side(&pair, &clients[i]);
+    run_until(&clients[i].opens, 1);
+    run_until(&accepted[i].opens, 1);
+    do {
+      assert_int_equal(side_send(&accepted[i], body, BLOCK), 0);
+      test_turn();
+    } while (stats_of(&accepted[i]).bytes_queued < 2 * BLOCK);
+  }
+  while (stats_of(&accepted[0]).bytes_queued < 3 * LIMIT) {
+    assert_int_equal(side_send(&accepted[0], body, BLOCK), 0);
+  }
+  for (i = 0; i < 5; i++) {
+    assert_int_equal(side_send(&accepted[1], body, 100), 0);
+  }
+  assert_int_equal(side_send(&accepted[1], large, sizeof(large)), UV_EAGAIN);
+  assert_int_equal(accepted[1].failed, 0);
+  assert_int_equal(stats_of(&accepted[1]).messages_dropped, 0);
+  for (i = 0; i < 2; i++) resume_side(&clients[i]);
+  run_until(&accepted[1].drains, 1);
+  for (i = 0; i < 2; i++) {
+    run_until(&clients[i].messages, (int) accepted[i].asked);
+    side_close(&clients[i]);
+    run_until(&accepted[i].closes, 1);
+    assert_int_equal(accepted[i].result.status, 0);
+  }
+  pair_finish(&pair);
+  for (i = 0; i < 2; i++) {
+    side_free(&clients[i]);
+    side_free(&accepted[i]);
+  }
+}
+
 int main(int argc, char** argv) {
   const struct CMUnitTest tests[] = {
       TEST(test_block),
@@ -449,7 +523,9 @@ int main(int argc, char** argv) {
       TEST(test_messages_drop_oldest),
       TEST(test_messages_disconnect),
       TEST(test_requests_are_kept),
+      TEST(test_requests_fill),
       TEST(test_total),
+      TEST(test_total_drops_nothing_in_vain),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
