@@ -97,11 +97,11 @@ typedef struct talk_s {
   int has_fired;
   int had_target;
   int has_turned; /* all has been said: it goes towards its end */
-  int in_call; /* inside a function that must not call back */
+  int in_call;    /* inside a function that must not call back */
   char name[64];
   char extra_name[64];  /* whom a call's own client connects to */
-  ipc_server_t* server;   /* stays until its close callback is over */
-  int server_is_closed;   /* asked for */
+  ipc_server_t* server; /* stays until its close callback is over */
+  int server_is_closed; /* asked for */
   int server_closes;
   int wakes_asked;
   int wakes_told;

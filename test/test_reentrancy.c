@@ -64,8 +64,8 @@ static void run_event(event_t event, int is_far) {
     (void) state;                       \
     run_event(event, is_far);           \
   }
-#define BOTH_TEST(name, event)               \
-  EVENT_TEST(name##_of_client, event, 0)     \
+#define BOTH_TEST(name, event)           \
+  EVENT_TEST(name##_of_client, event, 0) \
   EVENT_TEST(name##_of_server, event, 1)
 
 EVENT_TEST(test_in_admit, ON_ADMIT, 1)
