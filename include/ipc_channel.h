@@ -216,7 +216,8 @@ typedef void (*ipc_drain_cb)(ipc_channel_t* channel);
  *  UV_ETIMEDOUT  no message came or was sent for the idle timeout, or the peer
  *      was not heard for the heartbeat interval;
  *  UV_ENOBUFS  the queue was full, and the slow-reader policy is to disconnect.
- * After an error the channel is dead: sends answer UV_EPIPE. Not called after
+ * After an error the channel is dead: sends answer UV_EPIPE, and what it held
+ * that nobody had taken is gone. Not called after
  * ipc_channel_close or ipc_channel_disconnect. But a client without an
  * on_connect callback is told here, once, that the connection was not made,
  * also while it is closing with messages that wait for one. */
@@ -423,7 +424,9 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_max_instances(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_waiting_instances(
     ipc_server_options_t* options, unsigned int count);
 /* How many bytes all channels of this server may hold unsent before a send
- * finds its queue full, 1 or more; default no limit, which is SIZE_MAX. */
+ * finds its queue full, 1 or more; default no limit, which is SIZE_MAX. The
+ * slow-reader policy then strikes whoever sends next, but DISCONNECT only a
+ * channel that holds its share of the total; to others it says UV_EAGAIN. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_total_queue_bytes(
     ipc_server_options_t* options, size_t bytes);
 /* How many clients may connect between two turns of the loop before the next
@@ -821,7 +824,7 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_send_vector(ipc_channel_t* channel,
  * A deadline doesn't beat data: what lies in the system by then is still read.
  * UV_EINVAL: no channel or callback, or not a timeout; UV_EACCES: an outbound
  * channel; UV_EOF: the peer has ended its side and all was received; UV_EPIPE:
- * closing, or dead with nothing left; UV_ENOMEM. */
+ * closing or dead; UV_ENOMEM. */
 IPC_CHANNEL_EXTERN int ipc_channel_recv(ipc_channel_t* channel,
                                         int timeout_ms,
                                         ipc_recv_cb cb,
@@ -907,8 +910,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_flush(ipc_channel_t* channel);
 
 /* No on_message, on_request or on_end until resume, but for an idle timeout;
  * the peer will find its queue full. A receive takes what comes, as far as no
- * request lies in front of it. A paused channel doesn't keep the loop alive and
- * doesn't notice that its peer has gone. Both may be called twice. UV_EPIPE:
+ * request lies in front of it. A paused channel, like one that holds a message
+ * which nobody takes, doesn't keep the loop alive and doesn't notice that its
+ * peer has gone. Both may be called twice. UV_EPIPE:
  * closing or dead. */
 IPC_CHANNEL_EXTERN int ipc_channel_pause(ipc_channel_t* channel);
 IPC_CHANNEL_EXTERN int ipc_channel_resume(ipc_channel_t* channel);

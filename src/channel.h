@@ -387,6 +387,8 @@ void ipc__server_freed(ipc_channel_t* channel);
 void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict);
 /* A client went before it had surfaced. */
 void ipc__server_handshake_failed(ipc_channel_t* channel);
+/* Does what is due; called by the hub only. */
+void ipc__server_serve(ipc_server_t* server);
 /* The channel is about to be released. */
 void ipc__server_forget(ipc_channel_t* channel);
 

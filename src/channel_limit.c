@@ -1,7 +1,7 @@
 /* How much may wait to be written: a channel's own limits in bytes and
  * messages, what all channels of a server may queue together, and what becomes
  * of a message that finds no room. */
-#include "channel.h"
+#include "server.h"
 
 /* The other channels of a server have used up its total: look this often
  * whether they have written some of it. */
@@ -146,6 +146,16 @@ static int drop_oldest(ipc_channel_t* channel, size_t size) {
   return 0;
 }
 
+/* Where the total is used up, whether this is one of those who did it: its
+ * queue is full, or holds more than it would if all held the same. */
+static int holds_its_share(const ipc_channel_t* channel, size_t size) {
+  const ipc_server_t* server = channel->server;
+  size_t total = channel->hub->settings.max_total_queue_bytes;
+
+  if (is_full_itself(channel, size) || server == NULL) return 1;
+  return ipc__queue_bytes(&channel->queue) >= total / (server->instances + 1);
+}
+
 int ipc__channel_make_room(ipc_channel_t* channel, size_t size) {
   int err;
 
@@ -158,6 +168,7 @@ int ipc__channel_make_room(ipc_channel_t* channel, size_t size) {
       channel->dropped++;
       return UV_ENOBUFS;
     case IPC_CHANNEL_SLOW_DISCONNECT:
+      if (!holds_its_share(channel, size)) break;
       if (channel->state == IPC__CONNECTING) {
         ipc__client_failed(channel, UV_ENOBUFS);
       } else {

@@ -192,17 +192,9 @@ void ipc__channel_fail_calls(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 }
 
-static size_t count_ops(const ipc__ops_t* ops) {
-  const ipc__op_t* op = ops->first;
-  size_t count = 0;
-
-  for (; op != NULL; op = op->next) count++;
-  return count;
-}
-
 /* Ends as many as are there now; callbacks may add some and cancel others. */
 static void end_all(ipc_channel_t* channel, ipc__ops_t* ops, int status) {
-  size_t count = count_ops(ops);
+  size_t count = ipc__ops_count(ops);
   ipc__op_t* op;
 
   while (count-- > 0 && (op = ipc__ops_pop(ops)) != NULL) {
@@ -219,7 +211,7 @@ void ipc__channel_tell_readies(ipc_channel_t* channel) {
 
   if (channel->pulls == NULL) return;
   readies = &channel->pulls->readies;
-  count = count_ops(readies);
+  count = ipc__ops_count(readies);
   while (count-- > 0 && (op = ipc__ops_pop(readies)) != NULL) {
     int events = 0;
 

@@ -1,6 +1,6 @@
 /* The hub: shared resources of the channels of one server or client, and the
- * one place that decides when a channel's work is done. It knows of a channel
- * only that it can be served. */
+ * one place that decides when a channel's work is done. It knows of channels
+ * and server only that they can be served. */
 #include "hub.h"
 
 #include <string.h>
@@ -89,12 +89,19 @@ void ipc__hub_abandon(ipc__hub_t* hub) {
 
 /* ---- Work that is due --------------------------------------------------- */
 
-/* Serves the channels that are due now; what becomes due meanwhile waits for
- * the next round, so that no channel can hold up the loop. */
+static int is_due(const ipc__hub_t* hub) {
+  return hub->due_first != NULL || hub->due_server != NULL;
+}
+
+/* Serves what is due now; what becomes due meanwhile waits for the next round,
+ * so that no channel can hold up the loop. */
 static void serve_round(ipc__hub_t* hub) {
   ipc_channel_t* channel = hub->due_first;
+  ipc_server_t* server = hub->due_server;
 
   hub->due_first = hub->due_last = NULL;
+  hub->due_server = NULL;
+  if (server != NULL) ipc__server_serve(server);
   while (channel != NULL) {
     ipc_channel_t* next = channel->due_next;
 
@@ -110,7 +117,7 @@ static void serve_from_hook(ipc__hub_t* hub) {
   hub->depth++;
   serve_round(hub);
   hub->depth--;
-  if (hub->due_first == NULL) {
+  if (!is_due(hub)) {
     uv_check_stop(&hub->check);
     uv_idle_stop(&hub->idle);
   }
@@ -144,15 +151,20 @@ void ipc__hub_due(ipc__hub_t* hub, ipc_channel_t* channel) {
   if (hub->depth == 0) start_hooks(hub);
 }
 
+void ipc__hub_server_due(ipc__hub_t* hub, ipc_server_t* server) {
+  hub->due_server = server;
+  if (hub->depth == 0) start_hooks(hub);
+}
+
 void ipc__hub_enter(ipc__hub_t* hub) {
   ipc__hub_ref(hub);
   hub->depth++;
 }
 
 void ipc__hub_leave(ipc__hub_t* hub) {
-  if (hub->depth == 1 && hub->due_first != NULL) {
+  if (hub->depth == 1 && is_due(hub)) {
     serve_round(hub);
-    if (hub->due_first != NULL) start_hooks(hub);
+    if (is_due(hub)) start_hooks(hub);
   }
   hub->depth--;
   ipc__hub_unref(hub);

@@ -25,9 +25,11 @@ typedef struct ipc__hub_s {
   unsigned int references;
   unsigned int depth; /* library callbacks that are on the stack */
 
-  /* Channels that have something to do once the stack is the user's no more. */
+  /* Channels that have something to do once the stack is the user's no more,
+   * and what their server has to do then. */
   ipc_channel_t* due_first;
   ipc_channel_t* due_last;
+  ipc_server_t* due_server; /* NULL: nothing */
 
   char* read_buffer;
   size_t read_capacity;
@@ -79,6 +81,9 @@ void ipc__hub_leave(ipc__hub_t* hub);
 /* ipc__channel_serve comes when the outermost callback returns or, outside of
  * callbacks, before the loop next blocks. */
 void ipc__hub_due(ipc__hub_t* hub, ipc_channel_t* channel);
+
+/* The same for ipc__server_serve; the hub has one server at most. */
+void ipc__hub_server_due(ipc__hub_t* hub, ipc_server_t* server);
 
 /* Memory of at least `size` bytes, a spare one if there is a fitting one. */
 void* ipc__hub_take(ipc__hub_t* hub, size_t size, size_t* capacity);

@@ -60,6 +60,14 @@ ipc__op_t* ipc__ops_find(const ipc__ops_t* ops, ipc_op_t id) {
   return op;
 }
 
+size_t ipc__ops_count(const ipc__ops_t* ops) {
+  const ipc__op_t* op = ops->first;
+  size_t count = 0;
+
+  for (; op != NULL; op = op->next) count++;
+  return count;
+}
+
 void ipc__ops_remove(ipc__ops_t* ops, ipc__op_t* op) {
   ipc__op_t* before = NULL;
   ipc__op_t* each = ops->first;

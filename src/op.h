@@ -46,6 +46,7 @@ void ipc__ops_append(ipc__ops_t* ops, ipc__op_t* op);
 ipc__op_t* ipc__ops_pop(ipc__ops_t* ops);
 /* The one with this id, or NULL. */
 ipc__op_t* ipc__ops_find(const ipc__ops_t* ops, ipc_op_t id);
+size_t ipc__ops_count(const ipc__ops_t* ops);
 void ipc__ops_remove(ipc__ops_t* ops, ipc__op_t* op);
 /* Whether it is a timeout at all. */
 int ipc__op_is_timeout(int timeout_ms);

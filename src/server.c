@@ -18,6 +18,7 @@ static void finish(ipc_server_t* server) {
   ipc__server_end_accepts(server);
   if (server->on_close != NULL) server->on_close(server);
   ipc__loop_gone(hub->own_loop, server, NULL);
+  hub->due_server = NULL;
   ipc__free(&hub->settings.allocator, server->group_id);
   ipc__free(&hub->settings.allocator, server);
   ipc__hub_unref(hub);

@@ -166,14 +166,20 @@ void ipc__server_end_accepts(ipc_server_t* server) {
   }
 }
 
+/* Tells those that were cancelled until now; callbacks may cancel more. */
+void ipc__server_serve(ipc_server_t* server) {
+  size_t count = ipc__ops_count(&server->ended_accepts);
+
+  while (count-- > 0) {
+    finish_accept(server, ipc__ops_pop(&server->ended_accepts), UV_ECANCELED);
+  }
+}
+
 static void on_accept_deadline(ipc__deadline_t* deadline) {
   ipc__op_t* op = (ipc__op_t*) deadline;
   ipc_server_t* server = op->owner;
 
-  if (op->status != 0) {
-    ipc__ops_remove(&server->ended_accepts, op);
-    finish_accept(server, op, op->status);
-  } else if (!op->is_grace) {
+  if (!op->is_grace) {
     /* The loop may have been busy: who has come meanwhile counts. */
     op->is_grace = 1;
     ipc__hub_set_deadline(server->hub, deadline, 0, 1, on_accept_deadline);
@@ -217,9 +223,9 @@ int ipc_server_cancel(ipc_server_t* server, ipc_op_t id) {
   op = ipc__ops_find(&server->accepts, id);
   if (op == NULL) return UV_ENOENT;
   ipc__ops_remove(&server->accepts, op);
-  op->status = UV_ECANCELED;
+  ipc__hub_clear_deadline(server->hub, &op->deadline);
   ipc__ops_append(&server->ended_accepts, op);
-  ipc__hub_set_deadline(server->hub, &op->deadline, 0, 1, on_accept_deadline);
+  ipc__hub_server_due(server->hub, server);
   ipc__server_update_listening(server);
   return 0;
 }

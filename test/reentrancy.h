@@ -79,6 +79,7 @@ struct op_s {
   ipc_op_t id;
   size_t size; /* of a send */
   int is_cancelled;
+  int cancelled_at; /* in turns of the loop */
   int told;
   int status;
 };
@@ -96,8 +97,9 @@ typedef struct talk_s {
   int is_going_on;
   int has_fired;
   int had_target;
-  int has_turned; /* all has been said: it goes towards its end */
-  int in_call;    /* inside a function that must not call back */
+  int is_ending; /* all has been said */
+  int turns;     /* of the loop so far */
+  int in_call;   /* inside a function that must not call back */
   char name[64];
   char extra_name[64];  /* whom a call's own client connects to */
   ipc_server_t* server; /* stays until its close callback is over */
@@ -162,6 +164,7 @@ end_t* new_client(void);
 void fill_extra_options(ipc_client_options_t* options);
 op_t* new_op(end_t* end, kind_t kind);
 void op_began(op_t* op, int err); /* or could not, and is forgotten */
+void op_cancelled(op_t* op);
 
 void on_sent(ipc_channel_t* channel, void* arg, int status, size_t sent);
 void on_received(

@@ -229,7 +229,7 @@ static void cancel_op(op_t* op) {
   } else {
     assert_int_equal(err, 0);
   }
-  if (err == 0) op->is_cancelled = 1;
+  if (err == 0) op_cancelled(op);
 }
 
 /* Each that there has been, of whatever kind: pending, cancelled or over. */
@@ -531,7 +531,7 @@ static void accept_and_cancel(end_t* end) {
   if (op != NULL) {
     assert_true(id == op->id);
     assert_int_equal(CALL(ipc_server_cancel(talk.server, id)), 0);
-    op->is_cancelled = 1;
+    op_cancelled(op);
     assert_int_equal(CALL(ipc_server_cancel(talk.server, id)), UV_ENOENT);
   }
   assert_int_equal(CALL(ipc_server_cancel(talk.server, 0)), UV_ENOENT);
@@ -555,7 +555,7 @@ static void cancel_accepts(end_t* end) {
     } else {
       assert_true(err == 0 || err == UV_ENOENT);
     }
-    if (err == 0) op->is_cancelled = 1;
+    if (err == 0) op_cancelled(op);
   }
 }
 
@@ -606,7 +606,8 @@ static void listen_anew(end_t* end) {
 
   ipc_server_options_init(&options, talk.name);
   err = CALL(ipc_server_listen(test_loop(), &options, NULL, &server));
-  if (talk.server != NULL && !talk.server_is_closed) {
+  /* Wine notices only while an instance of the first server listens. */
+  if (talk.server != NULL && !talk.server_is_closed && !test_is_windows()) {
     assert_int_equal(err, UV_EADDRINUSE);
   }
   if (err == 0) {

@@ -9,6 +9,8 @@
 #define QUEUE_BYTES 400
 #define FILL 300
 #define CLOSE_MS 10
+/* Enough for what needs no waiting. */
+#define SOME_TURNS 8
 /* More than a system takes from a sender whose peer doesn't read. */
 #define MUCH (1 << 20)
 
@@ -86,11 +88,20 @@ void op_began(op_t* op, int err) {
   if (op->end != NULL) op->end->has_ops = 1;
 }
 
+void op_cancelled(op_t* op) {
+  op->is_cancelled = 1;
+  op->cancelled_at = talk.turns;
+}
+
 static void op_ended(op_t* op, ipc_channel_t* channel, int status) {
   assert_int_equal(talk.in_call, 0);
   assert_int_equal(op->told, 0);
   if (op->end != NULL) assert_ptr_equal(op->end->channel, channel);
-  if (op->is_cancelled) assert_int_equal(status, UV_ECANCELED);
+  if (op->is_cancelled) {
+    assert_int_equal(status, UV_ECANCELED);
+    /* In the turn in which it was, or the next. */
+    assert_true(talk.turns - op->cancelled_at <= 2);
+  }
   op->told = 1;
   op->status = status;
 }
@@ -198,7 +209,7 @@ static void wake_it(end_t* end) {
 static void cancel_it(op_t* op) {
   if (op == NULL) return;
   assert_int_equal(CALL(ipc_channel_cancel(op->end->channel, op->id)), 0);
-  op->is_cancelled = 1;
+  op_cancelled(op);
 }
 
 static void end_it(end_t* end) {
@@ -222,7 +233,7 @@ static void accept_it(int timeout_ms, int cancels) {
   op_began(op, CALL(ipc_server_accept(talk.server, timeout_ms, on_accept, op)));
   if (!cancels) return;
   assert_int_equal(CALL(ipc_server_cancel(talk.server, op->id)), 0);
-  op->is_cancelled = 1;
+  op_cancelled(op);
 }
 
 /* Everything that calls back. */
@@ -258,23 +269,25 @@ static int has_all(const end_t* end) {
 
 /* When all has been said the client ends, or somebody breaks off. */
 static void go_on(void) {
-  end_t* near = &talk.ends[0];
-  end_t* far = served_end();
-  end_t* breaker = talk.is_far ? near : far;
+  end_t* client = &talk.ends[0];
+  end_t* served = served_end();
+  end_t* breaker = talk.is_far ? client : served;
 
-  if (talk.has_turned) return;
+  if (talk.is_ending) return;
   if (talk.manner == BLOCKS) {
-    far = near = talk.is_far ? far : near;
-    breaker = near;
+    client = talk.is_far ? served : client;
+    served = breaker = client;
   }
-  if (near == NULL || near->channel == NULL || !has_all(near)) return;
-  if (far == NULL || !has_all(far)) return;
-  talk.has_turned = 1;
-  if (talk.event == ON_RECONNECTING || talk.event == ON_DEAD ||
-      talk.event == ON_BROKEN) {
+  if (client == NULL || client->channel == NULL || !has_all(client)) return;
+  if (served == NULL || !has_all(served)) return;
+  talk.is_ending = 1;
+  if (talk.event == ON_SERVER_CLOSE && talk.manner != BLOCKS) {
+    close_server(); /* both channels live on */
+  } else if (talk.event == ON_RECONNECTING || talk.event == ON_DEAD ||
+             talk.event == ON_BROKEN) {
     CALL(ipc_channel_disconnect(breaker->channel));
   } else if (talk.event != ON_CALL_TIMED_OUT) {
-    end_it(near);
+    end_it(client);
   }
 }
 
@@ -536,6 +549,8 @@ void fill_server_options(ipc_server_options_t* o) {
   ipc_server_options_set_allocator(o, &allocator);
   ipc_server_options_set_close_timeout(o, CLOSE_MS);
   ipc_server_options_set_max_queue_bytes(o, QUEUE_BYTES);
+  /* Pipes take long to make; with one Wine would forget whose the name is. */
+  ipc_server_options_set_pending_instances(o, 2);
   ipc_server_options_on_admit(o, on_admit);
   ipc_server_options_on_error(o, on_error);
   if (talk.manner == PUSH) ipc_server_options_on_connection(o, on_connection);
@@ -620,6 +635,7 @@ static void listen_to_it(void) {
 
 /* One turn; 0: there is nothing left to do. */
 static int turn(void) {
+  talk.turns++;
   if (!uv_loop_alive(test_loop())) return 0;
   if (talk.pump == NULL) {
     test_turn();
@@ -651,7 +667,8 @@ int converse(const talk_t* entry) {
   start();
   while (!talk.has_fired && turn()) continue;
   /* Let the consequences come, as far as they do without waiting. */
-  for (i = 0; i < 20; i++) {
+  for (i = 0; i < SOME_TURNS; i++) {
+    talk.turns++;
     if (talk.pump == NULL) uv_run(test_loop(), UV_RUN_NOWAIT);
     if (talk.pump != NULL) ipc_pump_run(talk.pump);
   }

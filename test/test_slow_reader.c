@@ -510,6 +510,55 @@ static void test_total_drops_nothing_in_vain(void** state) {
   }
 }
 
+/* A total that slow readers use up is not the fast reader's fault. */
+static void test_total_spares_the_fast(void** state) {
+  side_t clients[2] = {{0}};
+  int i;
+
+  (void) state;
+  prepare(IPC_CHANNEL_SLOW_DISCONNECT);
+  memset(accepted, 0, sizeof(accepted));
+  accepted_count = 0;
+  pair.next_side = next_accepted;
+  ipc_server_options_set_slow_reader(&pair.server_options,
+                                     IPC_CHANNEL_SLOW_DISCONNECT);
+  ipc_server_options_set_max_queue_bytes(&pair.server_options, 4 * LIMIT);
+  ipc_server_options_set_max_total_queue_bytes(&pair.server_options, LIMIT);
+  pair_listen(&pair);
+  for (i = 0; i < 2; i++) {
+    clients[i].stays = 1;
+    pair_connect_side(&pair, &clients[i]);
+    run_until(&clients[i].opens, 1);
+    run_until(&accepted[i].opens, 1);
+  }
+  pause_side(&clients[0]);
+  while (stats_of(&accepted[0]).bytes_queued + 2 * BLOCK < LIMIT) {
+    assert_int_equal(side_send(&accepted[0], body, BLOCK), 0);
+    test_turn();
+  }
+  for (i = 0; side_send(&accepted[1], body, BLOCK) == 0; i++) continue;
+  assert_true(i < 4);
+  assert_int_equal(side_send(&accepted[1], body, BLOCK), UV_EAGAIN);
+  assert_int_equal(side_send(&accepted[0], body, 4 * BLOCK), UV_ENOBUFS);
+  run_until(&accepted[0].ends, 1);
+  assert_int_equal(accepted[0].end_status, UV_ENOBUFS);
+  run_until(&accepted[1].drains, 1);
+  assert_int_equal(side_send(&accepted[1], body, BLOCK), 0);
+  run_until(&clients[1].messages, i + 1);
+  resume_side(&clients[0]);
+  for (i = 0; i < 2; i++) {
+    side_close(&clients[i]);
+    side_close(&accepted[i]);
+    run_until(&accepted[i].closes, 1);
+  }
+  assert_int_equal(accepted[1].result.unsent, 0);
+  pair_finish(&pair);
+  for (i = 0; i < 2; i++) {
+    side_free(&clients[i]);
+    side_free(&accepted[i]);
+  }
+}
+
 int main(int argc, char** argv) {
   const struct CMUnitTest tests[] = {
       TEST(test_block),
@@ -526,6 +575,7 @@ int main(int argc, char** argv) {
       TEST(test_requests_fill),
       TEST(test_total),
       TEST(test_total_drops_nothing_in_vain),
+      TEST(test_total_spares_the_fast),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
