@@ -586,7 +586,7 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_impersonation(
     ipc_client_options_t* options, ipc_impersonation_t level);
 IPC_CHANNEL_EXTERN int ipc_client_options_on_connect(
     ipc_client_options_t* options, ipc_connect_cb cb);
-/* When the connection is lost, or the server closes it, make another: after
+/* When the connection is lost, or the server ends it, make another: after
  * `first_ms`, then after twice as long each time up to `max_ms`, give or take a
  * quarter at random; 1 ms to a day each, first_ms <= max_ms. Default: off. It
  * goes on until there is a server again, and each attempt has the connect
@@ -596,11 +596,11 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_connect(
  *
  * on_state tells of each loss and return; on_connect and on_end aren't called
  * in between. Sends go on: what had not begun to leave goes out on the next
- * connection. A message of which only a part had left ends with the error that
- * broke the connection; calls that wait for a reply do, too. What was handed to
- * the system and never confirmed is `unconfirmed` at the close. A receive that
- * is pending stays so. A server that has only ended its side keeps the
- * connection until it closes; calls end with UV_EOF meanwhile. */
+ * connection, calls included. A message of which only a part had left ends with
+ * the error that broke the connection; so do calls whose requests had begun to
+ * leave, with UV_EOF where the server has ended it. What was handed to the
+ * system and never confirmed is `unconfirmed` at the close. A receive that is
+ * pending stays so. A server that only ends its side is left all the same. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_reconnect(
     ipc_client_options_t* options, int first_ms, int max_ms);
 
@@ -770,7 +770,7 @@ IPC_CHANNEL_EXTERN uv_loop_t* ipc_channel_loop(const ipc_channel_t* channel);
  * UV_EMSGSIZE  more than max_message_bytes here or at the peer, or than
  *     2,147,483,647 raw bytes;
  * UV_EINVAL  data is NULL with a size, or no bytes for a raw channel;
- * UV_EACCES  an inbound channel;
+ * UV_EACCES  an inbound channel, or a peer that takes no messages;
  * UV_EPIPE  the channel is dead, ended or closing;
  * UV_ENOMEM. Nothing is sent then. */
 IPC_CHANNEL_EXTERN int ipc_channel_send(ipc_channel_t* channel,
@@ -823,8 +823,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_send_vector(ipc_channel_t* channel,
  * has reached this process already, else UV_ETIMEDOUT; or IPC_CHANNEL_INFINITE.
  * A deadline doesn't beat data: what lies in the system by then is still read.
  * UV_EINVAL: no channel or callback, or not a timeout; UV_EACCES: an outbound
- * channel; UV_EOF: the peer has ended its side and all was received; UV_EPIPE:
- * closing or dead; UV_ENOMEM. */
+ * channel, or a peer that sends none; UV_EOF: the peer has ended its side and
+ * all was received; UV_EPIPE: closing or dead; UV_ENOMEM. */
 IPC_CHANNEL_EXTERN int ipc_channel_recv(ipc_channel_t* channel,
                                         int timeout_ms,
                                         ipc_recv_cb cb,
@@ -871,10 +871,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_ready(ipc_channel_t* channel,
  * so a reply waits behind a message that nobody receives. The deadline is for
  * all of it; timeout_ms: 1 or more, or IPC_CHANNEL_INFINITE. A copy is sent; a
  * request whose call ends before it has begun to leave is withdrawn.
- * Errors as ipc_channel_send; UV_EPIPE also: the peer has ended its side;
- * UV_EINVAL also: no callback, not a timeout, or a raw channel; UV_EACCES: a
- * channel that isn't duplex; UV_EPROTONOSUPPORT: the peer's library has no
- * calls. */
+ * Errors as ipc_channel_send; UV_EPIPE also: the peer has ended its side
+ * (unless the client reconnects); UV_EINVAL also: no callback, not a timeout,
+ * or a raw channel; UV_EACCES: a channel that isn't duplex; UV_EPROTONOSUPPORT:
+ * the peer's library has no calls. */
 IPC_CHANNEL_EXTERN int ipc_channel_call(ipc_channel_t* channel,
                                         const void* data,
                                         size_t size,
@@ -944,7 +944,8 @@ typedef struct ipc_channel_info_s {
   ipc_access_t access;
   ipc_channel_state_t state;
   int is_server;    /* accepted by a server, not connected by a client */
-  int is_connected; /* past the hello, and not dead or closing */
+  int is_connected; /* past the hello, not dead or closing, and no write has
+                       failed, which comes before the state is DEAD */
   /* Client: how the last attempt to connect went: UV_ENOENT, UV_EBUSY, ..., or
    * 0 once the server has taken the connection (its hello may be due). */
   int last_attempt;
@@ -1004,7 +1005,8 @@ IPC_CHANNEL_EXTERN int ipc_server_accept_wait(ipc_server_t* server,
                                               int timeout_ms,
                                               ipc_channel_t** channel);
 
-/* Returns when all is handed to the system. Waits for room in the queue too.
+/* Returns when all is handed to the system. Waits for room in the queue too,
+ * where the slow-reader policy answers UV_EAGAIN.
  * `*sent`, which may be NULL, is as in ipc_send_cb: after UV_ETIMEDOUT 0 says
  * that the message was withdrawn, more that it will still be completed, by any
  * later _wait. */

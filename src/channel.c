@@ -331,6 +331,7 @@ void ipc__channel_serve(ipc_channel_t* channel) {
   take_posts(channel);
   ipc__channel_tell_readies(channel);
   shut_down(channel);
+  if (channel->client != NULL) ipc__client_turn_over(channel);
   ipc__channel_update_reading(channel);
   if (channel->state == IPC__CLOSING) ipc__channel_check_closed(channel);
   if (channel->state == IPC__DESTROYING &&

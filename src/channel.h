@@ -119,7 +119,8 @@ struct ipc_channel_s {
   uint64_t dropped; /* messages, by the slow-reader policy */
   uint64_t bytes_received;
   uint64_t bytes_sent;
-  uint64_t pong_end;       /* queue position behind the last PONG */
+  uint64_t pong_end;       /* queue position behind the last PONG, */
+  uint64_t fin_ack_end;    /* and behind the FIN-ACK */
   size_t largest_early;    /* message sent before the peer's limit was known */
   uint32_t peer_max_bytes; /* 0: not known */
   uint32_t room_wanted;    /* by the message that last found none */
@@ -149,9 +150,10 @@ struct ipc_channel_s {
   unsigned int is_waiting : 1;       /* in the server's waiting room */
   unsigned int has_instance : 1;     /* counts as one of the server's */
   unsigned int is_dead_instance : 1; /* counts as a dead one */
-  unsigned int is_holding : 1;   /* a message lies ready that nobody takes */
-  unsigned int has_grace : 1;    /* the peer had one more chance to be heard */
-  unsigned int called_early : 1; /* before the peer's features were known */
+  unsigned int is_holding : 1; /* a message lies ready that nobody takes */
+  unsigned int has_grace : 1;  /* the peer had one more chance to be heard */
+  unsigned int has_idle_grace : 1; /* and to move something */
+  unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
   unsigned int write_busy : 1;   /* on_written is to come */
   unsigned int write_off : 1;    /* this stream takes no more writes */
@@ -202,8 +204,6 @@ int ipc__channel_can_send(const ipc_channel_t* channel);
 int ipc__channel_can_receive(const ipc_channel_t* channel);
 /* Why nothing more will be received; 0: something may be. */
 int ipc__channel_receive_end(const ipc_channel_t* channel);
-/* Why no reply will come on this connection. */
-int ipc__channel_reply_end(const ipc_channel_t* channel);
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
 
 /* channel_watch.c: idle timeout and heartbeat */
@@ -224,8 +224,10 @@ void ipc__channel_tell_readies(ipc_channel_t* channel);
 int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size);
 /* Whether anybody waits for what comes, beside on_message. */
 int ipc__channel_is_pulled(const ipc_channel_t* channel);
-/* All calls that are pending end with this status. */
+/* All calls that are pending end with this status; or those whose requests have
+ * begun to leave. */
 void ipc__channel_fail_calls(ipc_channel_t* channel, int status);
+void ipc__channel_fail_calls_under_way(ipc_channel_t* channel, int status);
 void ipc__channel_release_pulls(ipc_channel_t* channel);
 /* A new operation in no list yet, or NULL: no memory. */
 ipc__op_t* ipc__channel_begin_op(ipc_channel_t* channel,
@@ -256,6 +258,9 @@ int ipc__channel_on_reply(ipc_channel_t* channel,
                           size_t size);
 
 /* channel_close.c: the graceful end */
+/* Windows drops what the peer hasn't read when a pipe is closed, and nothing
+ * tells when it has: look this often. */
+#define IPC__UNREAD_POLL_MS 2
 void ipc__channel_begin_close(ipc_channel_t* channel);
 /* Whether all that a graceful close waits for has come; then it destroys. */
 void ipc__channel_check_closed(ipc_channel_t* channel);
@@ -326,6 +331,8 @@ int ipc__channel_post(ipc_channel_t* channel,
 /* Takes what was sent out of the queue; its callback gets the status. UV_EBUSY,
  * UV_ENOENT and UV_ENOMEM as ipc_channel_cancel. */
 int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status);
+/* Whether something of what was sent has left, be it all. */
+int ipc__channel_has_begun(const ipc_channel_t* channel, ipc_op_t id);
 /* ipc_channel_cancel for a send. */
 int ipc__channel_cancel_send(ipc_channel_t* channel, ipc_op_t id);
 
@@ -371,6 +378,9 @@ void ipc__client_wait_to_retry(ipc_channel_t* channel);
 void ipc__client_release(ipc_channel_t* channel);
 /* The connection is lost. 1: another is being made; 0: it was the last. */
 int ipc__client_lost(ipc_channel_t* channel, int status);
+/* The server has ended its side, and been answered: another connection takes
+ * the place of this one. */
+void ipc__client_turn_over(ipc_channel_t* channel);
 /* The stream of the last attempt, or connection, is closed. */
 void ipc__client_stream_closed(ipc_channel_t* channel);
 /* A lost connection is replaced, so that its end is nobody's business. */

@@ -16,7 +16,7 @@ static int check_call(const ipc_channel_t* channel, size_t size) {
     return UV_EPROTONOSUPPORT;
   }
   if (size > channel->hub->settings.max_message_bytes) return UV_EMSGSIZE;
-  return ipc__channel_reply_end(channel) != 0 ? UV_EPIPE : 0;
+  return ipc__channel_receive_end(channel) != 0 ? UV_EPIPE : 0;
 }
 
 /* Sends the request of a call. */
@@ -141,8 +141,9 @@ int ipc__channel_on_reply(ipc_channel_t* channel,
   if (channel->state != IPC__OPEN) return 0;
   if (status > IPC__REPLY_NOBODY) return UV_EPROTO;
   channel->received++;
-  if (channel->pulls != NULL) op = channel->pulls->calls.first;
-  while (op != NULL && op->call != call) op = op->next;
+  if (channel->pulls != NULL) {
+    op = ipc__ops_find_call(&channel->pulls->calls, call);
+  }
   if (op == NULL) {
     if (ipc__channel_pulls(channel) != NULL) channel->pulls->late_replies++;
     return 0;

@@ -3,10 +3,6 @@
 #include "channel.h"
 #include "poster.h"
 
-/* Windows drops what the peer hasn't read when a pipe is closed, and nothing
- * tells when it has: look this often. */
-#define UNREAD_POLL_MS 2
-
 static void on_close_deadline(ipc__deadline_t* deadline) {
   ipc_channel_t* channel = ipc__channel_of_deadline(deadline);
 
@@ -118,7 +114,7 @@ void ipc__channel_check_closed(ipc_channel_t* channel) {
   }
   if (!channel->read_ended && channel->error == 0 &&
       ipc__stream_has_unread(&channel->stream)) {
-    ipc__hub_set_deadline(channel->hub, &channel->retry, UNREAD_POLL_MS, 1,
+    ipc__hub_set_deadline(channel->hub, &channel->retry, IPC__UNREAD_POLL_MS, 1,
                           ipc__channel_on_retry);
     return;
   }

@@ -37,6 +37,7 @@ static int on_fin(ipc_channel_t* channel) {
   if (channel->fin_received) return UV_EPROTO;
   err = ipc__channel_put_count(channel, IPC__WIRE_FIN_ACK);
   if (err != 0) return err;
+  channel->fin_ack_end = channel->queue.queued;
   channel->fin_received = 1;
   channel->end_status = 0;
   channel->end_due = 1;
@@ -136,7 +137,6 @@ static void decode_frames(ipc_channel_t* channel) {
     whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
     if (err == 0 && hub->window.size < whole) {
       channel->partial_want = whole;
-      ipc__channel_touch(channel);
       return;
     }
     if (err == 0 && must_wait(channel, frame.kind)) {
@@ -166,7 +166,6 @@ static void decode_raw(ipc_channel_t* channel) {
     hub->window.size = 0; /* read only to see the end */
     return;
   }
-  ipc__channel_touch(channel);
   if (is_held(channel)) {
     channel->is_holding = 1;
     return;

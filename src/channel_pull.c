@@ -67,17 +67,6 @@ int ipc__channel_receive_end(const ipc_channel_t* channel) {
   return channel->fin_received ? UV_EOF : 0;
 }
 
-int ipc__channel_reply_end(const ipc_channel_t* channel) {
-  int status = ipc__channel_receive_end(channel);
-
-  /* Another connection may follow, but replies are this one's. */
-  if (status == 0 && channel->state == IPC__OPEN && channel->fin_received &&
-      !channel->is_holding) {
-    return UV_EOF;
-  }
-  return status;
-}
-
 /* What is held may also be a request, which waits for a resume. */
 static int is_readable(const ipc_channel_t* channel) {
   const uint8_t* data;
@@ -161,33 +150,43 @@ int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size) {
 
 /* A call that is over must not be carried out later. In a dead channel nothing
  * is. */
-static void withdraw_request(ipc_channel_t* channel,
-                             const ipc__op_t* op,
-                             int status) {
-  if (channel->state >= IPC__DEAD) return;
-  ipc__channel_withdraw(channel, op->id, status);
+static int withdraw_request(ipc_channel_t* channel,
+                            const ipc__op_t* op,
+                            int status) {
+  if (channel->state >= IPC__DEAD) return UV_ENOENT;
+  return ipc__channel_withdraw(channel, op->id, status);
 }
 
 void ipc__channel_fail_calls(ipc_channel_t* channel, int status) {
-  ipc__ops_t calls;
+  ipc__ops_t* calls;
   ipc__op_t* op;
 
   if (channel->pulls == NULL) return;
-  calls = channel->pulls->calls;
-  if (calls.first == NULL) return;
-  memset(&channel->pulls->calls, 0, sizeof(calls));
-  for (op = calls.first; op != NULL; op = op->next) {
+  calls = &channel->pulls->calls;
+  if (calls->first == NULL) return;
+  for (op = calls->first; op != NULL; op = op->next) {
     ipc__hub_clear_deadline(channel->hub, &op->deadline);
     op->status = status;
     /* The code that a deadline has is not for a request that is lost. */
     withdraw_request(channel, op,
                      status == UV_ETIMEDOUT ? UV_ECONNRESET : status);
   }
-  if (channel->pulls->ended.last == NULL) {
-    channel->pulls->ended = calls;
-  } else {
-    channel->pulls->ended.last->next = calls.first;
-    channel->pulls->ended.last = calls.last;
+  ipc__ops_append_all(&channel->pulls->ended, calls);
+  ipc__hub_due(channel->hub, channel);
+}
+
+void ipc__channel_fail_calls_under_way(ipc_channel_t* channel, int status) {
+  ipc__op_t* op;
+  ipc__op_t* next;
+
+  if (channel->pulls == NULL) return;
+  for (op = channel->pulls->calls.first; op != NULL; op = next) {
+    next = op->next;
+    if (!ipc__channel_has_begun(channel, op->id)) continue;
+    ipc__hub_clear_deadline(channel->hub, &op->deadline);
+    op->status = status;
+    ipc__ops_remove(&channel->pulls->calls, op);
+    ipc__ops_append(&channel->pulls->ended, op);
   }
   ipc__hub_due(channel->hub, channel);
 }
@@ -237,9 +236,8 @@ void ipc__channel_tell_pulls(ipc_channel_t* channel) {
   if (channel->pulls == NULL) return;
   end_all(channel, &channel->pulls->ended, UV_ECANCELED);
   status = ipc__channel_receive_end(channel);
-  if (status != 0) end_all(channel, &channel->pulls->receives, status);
-  status = ipc__channel_reply_end(channel);
-  if (status == 0 || channel->pulls->calls.first == NULL) return;
+  if (status == 0) return;
+  end_all(channel, &channel->pulls->receives, status);
   ipc__channel_fail_calls(channel, status);
   end_all(channel, &channel->pulls->ended, UV_ECANCELED);
 }
@@ -249,7 +247,7 @@ static void on_deadline(ipc__deadline_t* deadline) {
   ipc_channel_t* channel = op->owner;
 
   /* The loop may have been busy: what has come meanwhile counts. */
-  if (!op->is_grace && op->kind != IPC__OP_CALL) {
+  if (!op->is_grace) {
     op->is_grace = 1;
     ipc__hub_set_deadline(channel->hub, deadline, 0, 1, on_deadline);
     return;

@@ -163,6 +163,11 @@ int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole) {
   return 1;
 }
 
+/* Whether all that comes is for the user. */
+static int is_message_bytes(const ipc_channel_t* channel) {
+  return !ipc__channel_is_native(channel) && ipc__channel_can_receive(channel);
+}
+
 /* `size` bytes have come into the hub's buffer, what was kept of earlier ones
  * included. */
 static void take_from_hub(ipc_channel_t* channel, size_t size) {
@@ -173,6 +178,8 @@ static void take_from_hub(ipc_channel_t* channel, size_t size) {
 
   ipc__channel_drop_partial(channel);
   used = ipc__channel_decode(channel, data, size);
+  /* Raw bytes, or a part of a message. */
+  if (used < size || is_message_bytes(channel)) ipc__channel_touch(channel);
   err = keep(channel, data + used, size - used);
   if (err != 0) ipc__channel_broken(channel, err);
   if (was_full) {

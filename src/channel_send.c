@@ -318,6 +318,22 @@ int ipc_channel_try_send(ipc_channel_t* channel,
 
 /* ---- Taking back -------------------------------------------------------- */
 
+static int has_begun(const ipc_channel_t* channel,
+                     const ipc__record_t* record) {
+  return record->end <= channel->queue.released ||
+         ipc__record_start(record) < ipc__channel_written_to(channel);
+}
+
+int ipc__channel_has_begun(const ipc_channel_t* channel, ipc_op_t id) {
+  const ipc__queue_t* queue = &channel->queue;
+  uint32_t i = ipc__queue_find(queue, id);
+  const ipc__record_t* record;
+
+  if (i == queue->records.count) return 1;
+  record = ipc__queue_record(queue, i);
+  return record->id != id || has_begun(channel, record);
+}
+
 int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
   ipc__queue_t* queue = &channel->queue;
   uint32_t i = ipc__queue_find(queue, id);
@@ -331,14 +347,12 @@ int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
   if (record->id != id) return UV_ENOENT;
   start = ipc__record_start(record);
   size = record->size;
-  if (record->end <= queue->released ||
-      start < ipc__channel_written_to(channel)) {
-    return UV_EBUSY;
-  }
+  if (has_begun(channel, record)) return UV_EBUSY;
   err = ipc__queue_withdraw(channel->hub, queue, i, status);
   if (err != 0) return err;
   /* What is in front has moved up. */
   if (channel->pong_end <= start) channel->pong_end += size;
+  if (channel->fin_ack_end <= start) channel->fin_ack_end += size;
   ipc__hub_due(channel->hub, channel);
   return 0;
 }

@@ -20,6 +20,7 @@ static uint32_t fresh_now(const ipc_channel_t* channel) {
 void ipc__channel_touch(ipc_channel_t* channel) {
   if (channel->hub->settings.idle_timeout_ms == IPC_CHANNEL_INFINITE) return;
   channel->last_activity = fresh_now(channel);
+  channel->has_idle_grace = 0;
 }
 
 void ipc__channel_heard(ipc_channel_t* channel) {
@@ -77,15 +78,19 @@ static void say(ipc_channel_t* channel, uint8_t kind) {
   ipc__channel_put_control(channel, kind, nothing, sizeof(nothing));
 }
 
-static int is_idle(const ipc_channel_t* channel) {
+/* Nothing has moved for too long. Our own loop may have been busy: what lies in
+ * the system then is read first. */
+static int is_idle(ipc_channel_t* channel) {
   int timeout_ms = channel->hub->settings.idle_timeout_ms;
 
-  return timeout_ms != IPC_CHANNEL_INFINITE &&
-         left(channel, channel->last_activity, timeout_ms) == 0;
+  if (timeout_ms == IPC_CHANNEL_INFINITE) return 0;
+  if (left(channel, channel->last_activity, timeout_ms) > 0) return 0;
+  if (channel->has_idle_grace) return 1;
+  channel->has_idle_grace = 1;
+  return 0;
 }
 
-/* Whether the peer has been silent too long. Our own loop may have been busy:
- * what lies in the system then is read first. */
+/* The same for what the peer says. */
 static int is_silent(ipc_channel_t* channel) {
   int interval_ms = channel->hub->settings.heartbeat_ms;
 

@@ -78,6 +78,16 @@ static int is_early(const ipc_channel_t* channel) {
   return channel->state == IPC__GREETING && !channel->is_server;
 }
 
+/* How much of the queue behind what is early may be written. */
+static size_t write_limit(const ipc_channel_t* channel) {
+  if (is_early(channel)) return EARLY_BYTES - channel->early;
+  /* What is behind the answer to the end is for the next connection. */
+  if (channel->fin_received && ipc__client_reconnects(channel)) {
+    return (size_t) (channel->fin_ack_end - channel->queue.released);
+  }
+  return SIZE_MAX;
+}
+
 uint64_t ipc__channel_written_to(const ipc_channel_t* channel) {
   uint64_t position = channel->queue.released + channel->early;
 
@@ -113,13 +123,12 @@ void ipc__channel_write(ipc_channel_t* channel) {
   uv_buf_t buffers[IPC__STREAM_WRITE_BUFFERS];
   unsigned int count;
   ssize_t result;
-  size_t limit;
 
   if (channel->stream_state != IPC__STREAM_OPEN) return;
   while (!channel->write_busy && !channel->write_off) {
-    limit = is_early(channel) ? EARLY_BYTES - channel->early : SIZE_MAX;
-    count = ipc__queue_gather(&channel->queue, channel->early, limit, buffers,
-                              IPC__STREAM_WRITE_BUFFERS);
+    count =
+        ipc__queue_gather(&channel->queue, channel->early, write_limit(channel),
+                          buffers, IPC__STREAM_WRITE_BUFFERS);
     if (count == 0) return;
     result = ipc__stream_write(&channel->stream, buffers, count);
     if (result > 0) {

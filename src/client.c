@@ -240,7 +240,8 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   if (!ipc__client_reconnects(channel) || is_final(status)) return 0;
   if (status == UV_ENOBUFS) return 0; /* our own slow-reader policy */
   client->lost_status = channel->fin_received ? 0 : status;
-  ipc__channel_fail_calls(channel, status);
+  ipc__channel_fail_calls_under_way(channel,
+                                    channel->fin_received ? UV_EOF : status);
   client->lost_at = ipc__channel_written_to(channel);
   client->restart_due = 1;
   client->is_reconnecting = 1;
@@ -255,6 +256,18 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   ipc__channel_close_stream(channel);
   ipc__hub_due(channel->hub, channel);
   return 1;
+}
+
+void ipc__client_turn_over(ipc_channel_t* channel) {
+  if (channel->state != IPC__OPEN || !channel->fin_received) return;
+  if (!ipc__client_reconnects(channel) || channel->is_holding) return;
+  if (channel->fin_ack_end > channel->queue.released) return;
+  if (ipc__stream_has_unread(&channel->stream)) {
+    ipc__hub_set_deadline(channel->hub, &channel->retry, IPC__UNREAD_POLL_MS, 1,
+                          ipc__channel_on_retry);
+    return;
+  }
+  ipc__client_lost(channel, UV_EOF);
 }
 
 /* Makes the queue what the next connection is to begin with. */
@@ -276,6 +289,9 @@ static int restart_queue(ipc_channel_t* channel) {
   channel->fin_received = 0;
   channel->early = 0;
   channel->pong_end = 0;
+  channel->fin_ack_end = 0;
+  channel->called_early =
+      channel->pulls != NULL && channel->pulls->calls.first != NULL;
   channel->largest_early = 0;
   if (ipc__queue_restart(channel->hub, &channel->queue,
                          channel->client->lost_at, hello, size, status) != 0) {

@@ -35,6 +35,7 @@ void ipc__op_release(ipc__hub_t* hub, ipc__op_t* op) {
 
 void ipc__ops_append(ipc__ops_t* ops, ipc__op_t* op) {
   op->next = NULL;
+  op->previous = ops->last;
   if (ops->last == NULL) {
     ops->first = op;
   } else {
@@ -43,21 +44,46 @@ void ipc__ops_append(ipc__ops_t* ops, ipc__op_t* op) {
   ops->last = op;
 }
 
+void ipc__ops_append_all(ipc__ops_t* ops, ipc__ops_t* more) {
+  if (more->first == NULL) return;
+  if (ops->last == NULL) {
+    ops->first = more->first;
+  } else {
+    ops->last->next = more->first;
+    more->first->previous = ops->last;
+  }
+  ops->last = more->last;
+  more->first = more->last = NULL;
+}
+
 ipc__op_t* ipc__ops_pop(ipc__ops_t* ops) {
   ipc__op_t* op = ops->first;
 
-  if (op == NULL) return NULL;
-  ops->first = op->next;
-  if (ops->first == NULL) ops->last = NULL;
-  op->next = NULL;
+  if (op != NULL) ipc__ops_remove(ops, op);
   return op;
 }
 
+/* From both ends: most ask for one of the oldest, or of the latest. */
 ipc__op_t* ipc__ops_find(const ipc__ops_t* ops, ipc_op_t id) {
-  ipc__op_t* op = ops->first;
+  ipc__op_t* older = ops->first;
+  ipc__op_t* later = ops->last;
 
-  while (op != NULL && op->id != id) op = op->next;
-  return op;
+  for (; older != NULL; older = older->next, later = later->previous) {
+    if (older->id == id) return older;
+    if (later->id == id) return later;
+  }
+  return NULL;
+}
+
+ipc__op_t* ipc__ops_find_call(const ipc__ops_t* ops, uint32_t call) {
+  ipc__op_t* older = ops->first;
+  ipc__op_t* later = ops->last;
+
+  for (; older != NULL; older = older->next, later = later->previous) {
+    if (older->call == call) return older;
+    if (later->call == call) return later;
+  }
+  return NULL;
 }
 
 size_t ipc__ops_count(const ipc__ops_t* ops) {
@@ -69,20 +95,17 @@ size_t ipc__ops_count(const ipc__ops_t* ops) {
 }
 
 void ipc__ops_remove(ipc__ops_t* ops, ipc__op_t* op) {
-  ipc__op_t* before = NULL;
-  ipc__op_t* each = ops->first;
-
-  while (each != op) {
-    before = each;
-    each = each->next;
-  }
-  if (before == NULL) {
+  if (op->previous == NULL) {
     ops->first = op->next;
   } else {
-    before->next = op->next;
+    op->previous->next = op->next;
   }
-  if (ops->last == op) ops->last = before;
-  op->next = NULL;
+  if (op->next == NULL) {
+    ops->last = op->previous;
+  } else {
+    op->next->previous = op->previous;
+  }
+  op->next = op->previous = NULL;
 }
 
 int ipc__op_is_timeout(int timeout_ms) {

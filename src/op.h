@@ -14,7 +14,8 @@ enum { IPC__OP_RECEIVE, IPC__OP_READY, IPC__OP_CALL };
 typedef struct ipc__op_s {
   ipc__deadline_t deadline; /* first, so that it is the operation */
   struct ipc__op_s* next;   /* in its list, or among the spares */
-  void* owner;              /* the channel, or the server */
+  struct ipc__op_s* previous;
+  void* owner; /* the channel, or the server */
   ipc_op_t id;
   union {
     ipc_send_cb send;
@@ -42,10 +43,14 @@ ipc__op_t* ipc__op_create(ipc__hub_t* hub, void* owner, void* arg);
 /* Clears the deadline too. */
 void ipc__op_release(ipc__hub_t* hub, ipc__op_t* op);
 void ipc__ops_append(ipc__ops_t* ops, ipc__op_t* op);
+/* Moves all of `more` behind those of `ops`. */
+void ipc__ops_append_all(ipc__ops_t* ops, ipc__ops_t* more);
 /* The first, taken out; NULL: none. */
 ipc__op_t* ipc__ops_pop(ipc__ops_t* ops);
 /* The one with this id, or NULL. */
 ipc__op_t* ipc__ops_find(const ipc__ops_t* ops, ipc_op_t id);
+/* The one with this number on the wire, or NULL. */
+ipc__op_t* ipc__ops_find_call(const ipc__ops_t* ops, uint32_t call);
 size_t ipc__ops_count(const ipc__ops_t* ops);
 void ipc__ops_remove(ipc__ops_t* ops, ipc__op_t* op);
 /* Whether it is a timeout at all. */

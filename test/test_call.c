@@ -633,6 +633,24 @@ static void test_never_connected(void** state) {
   pair_finish(&pair);
 }
 
+static void reply_and_sleep(responder_t* responder) {
+  assert_int_equal(reply(responder, 0), 0);
+  assert_int_equal(ipc_channel_flush(responder->side->channel), 0);
+  uv_sleep(700);
+}
+
+/* A reply that lies in the system has come in time, be the loop late. */
+static void test_busy_loop(void** state) {
+  call_t call = {0};
+
+  (void) state;
+  open_pair();
+  of_server.on_request = reply_and_sleep;
+  call_peer(&call, &pair.client, 1, 500);
+  ends_with(&call, 0);
+  pair_finish(&pair);
+}
+
 /* Fills what lies between the client and a server that doesn't read, so that
  * nothing more of the client's begins to leave. */
 static void stop_up(void) {
@@ -824,6 +842,7 @@ int main(int argc, char** argv) {
       TEST(test_disconnect),
       TEST(test_close),
       TEST(test_never_connected),
+      TEST(test_busy_loop),
       TEST(test_withdrawn_at_the_end),
       TEST(test_withdrawn_by_close),
       TEST(test_withdrawn_while_connecting),

@@ -360,6 +360,46 @@ static void test_idle_spares_talkers(void** state) {
   pair_finish(&pair);
 }
 
+/* Our own loop was busy, and meanwhile something has come. */
+static void test_idle_busy(void** state) {
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  ipc_server_options_set_idle_timeout(&pair.server_options, 500);
+  pair_open(&pair);
+  assert_int_equal(side_send(&pair.client, "hello", 5), 0);
+  assert_int_equal(ipc_channel_flush(pair.client.channel), 0);
+  uv_sleep(700);
+  run_until(&pair.accepted.messages, 1);
+  assert_int_equal(pair.accepted.ends, 0);
+  pair_finish(&pair);
+}
+
+/* A part of a message is something that has moved, but only once, however often
+ * the library sends beats meanwhile. */
+static void test_idle_in_a_message(void** state) {
+  uint8_t bytes[64];
+  size_t size;
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  pair_raw_client(&pair);
+  ipc_server_options_set_idle_timeout(&pair.server_options, 3 * IDLE_MS);
+  pair.client.stays = 1;
+  pair_listen(&pair);
+  pair_connect(&pair);
+  size = test_put_hello(bytes, 0xff, 1000);
+  bytes[12] = 30; /* wants a beat each 30 ms */
+  size += test_put_frame(bytes + size, 0x80, "not all of it", 13) - 5;
+  assert_int_equal(side_send(&pair.client, bytes, size), 0);
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(pair.accepted.end_status, UV_ETIMEDOUT);
+  assert_int_equal(pair.accepted.messages, 0);
+  pair_finish(&pair);
+}
+
 /* ---- Fairness ----------------------------------------------------------- */
 
 static void refill(side_t* side) {
@@ -513,6 +553,8 @@ int main(int argc, char** argv) {
       TEST(test_loop_alive),
       TEST(test_idle),
       TEST(test_idle_spares_talkers),
+      TEST(test_idle_busy),
+      TEST(test_idle_in_a_message),
       TEST(test_fairness),
       TEST(test_stats_and_info),
       TEST(test_bytes_cut),
