@@ -177,7 +177,8 @@ typedef void (*ipc_server_close_cb)(ipc_server_t* server);
 /* The connection has been made (0), or why not:
  *  UV_ENOENT  nobody serves the name (absent, or its server is gone; on Windows
  *      UV_EBUSY while a connection that the server had handed out still lives);
- *  UV_EBUSY  the server takes nobody just now and wait_when_busy is off;
+ *  UV_EBUSY  the server takes nobody just now, and the option to wait for that
+ *      (set_wait_for_instance, set_wait_for_backlog) is off;
  *  UV_ETIMEDOUT  the connect timeout has passed; `last_attempt` in
  *      ipc_channel_info_t tells what stood in the way;
  *  UV_EACCES  the system, the server, or the check of the server's identity
@@ -319,8 +320,8 @@ typedef enum ipc_channel_state_e {
 
 /* The channel has entered `state`, because of `status`: why the connection was
  * lost (0: the peer ended it), why none was made, 0 otherwise. Once for each
- * change, before on_connect and on_end; the last is IPC_CHANNEL_CLOSING, then
- * comes on_close. */
+ * change, before on_connect and on_end; of several within one callback the last
+ * is told. The last of all is IPC_CHANNEL_CLOSING, then comes on_close. */
 typedef void (*ipc_state_cb)(ipc_channel_t* channel,
                              ipc_channel_state_t state,
                              int status);
@@ -564,7 +565,7 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_instance(
  * default 1, yes. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_for_backlog(
     ipc_client_options_t* options, int wait);
-/* Both. */
+/* The two before, together. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_wait_when_busy(
     ipc_client_options_t* options, int wait);
 /* While waiting, try every so often, 1 to 60,000 ms, give or take a quarter at
@@ -756,6 +757,7 @@ IPC_CHANNEL_EXTERN void ipc_channel_set_data(ipc_channel_t* channel,
  * the server's close. */
 IPC_CHANNEL_EXTERN ipc_server_t* ipc_channel_server(
     const ipc_channel_t* channel);
+/* The caller's loop; NULL: a private one, which is nobody else's business. */
 IPC_CHANNEL_EXTERN uv_loop_t* ipc_channel_loop(const ipc_channel_t* channel);
 
 /* Sends one message (native framing, possibly empty) or some bytes (raw). Order
@@ -993,8 +995,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_stats(const ipc_channel_t* channel,
  * what ipc_channel_send queued waits. The channels of one server share its
  * loop, and one thread at a time may use a loop. Timeouts as for the functions
  * of the same name without _wait. All answer UV_EALREADY inside a callback of
- * that loop, and UV_EINVAL for a channel or server with a loop of the caller's.
- */
+ * that loop, UV_EINVAL for a channel or server with a loop of the caller's, and
+ * UV_EAGAIN where nothing is left that could end the wait: without a deadline
+ * on a channel that is paused, or in which something lies that must be taken
+ * first. UV_ECANCELED: a callback has closed or disconnected it. */
 
 /* Returns when connected, or with the error of on_connect, and then *channel is
  * NULL and nothing is left to close. The deadline is the connect timeout. */

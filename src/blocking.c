@@ -78,13 +78,13 @@ static int is_gone(void* arg) {
   return wait->object == NULL;
 }
 
-/* Runs until the channel's operation that was begun last is over. */
+/* Runs until the operation is over. */
 static int run_operation(ipc__wait_t* wait, ipc_channel_t* channel) {
   int err = ipc__loop_run(wait->loop, is_over, wait);
 
   if (err == 0) return wait->status;
   /* It must not take what is meant for the next. */
-  if (!is_gone(wait)) ipc_channel_cancel(channel, ipc_channel_last_op(channel));
+  if (!is_gone(wait)) ipc_channel_cancel(channel, wait->op);
   return err;
 }
 
@@ -157,9 +157,10 @@ int ipc_server_accept_wait(ipc_server_t* server,
   if (err != 0) return err;
   err = ipc_server_accept(server, timeout_ms, on_accepted, argument(&wait));
   if (err != 0) return end(&wait, err);
+  wait.op = ipc_server_last_op(server);
   err = ipc__loop_run(wait.loop, is_over, &wait);
   if (err != 0) {
-    if (!is_gone(&wait)) ipc_server_cancel(server, ipc_server_last_op(server));
+    if (!is_gone(&wait)) ipc_server_cancel(server, wait.op);
     return end(&wait, err);
   }
   *channel = wait.accepted;
@@ -234,6 +235,7 @@ static int is_taken(void* arg) {
     offer->err = UV_ECANCELED;
   } else {
     offer->err = put(offer);
+    offer->wait->op = ipc_channel_last_op(offer->channel);
   }
   if (offer->err == UV_EAGAIN && offer->wait->loop->is_late) {
     offer->err = UV_ETIMEDOUT;
@@ -330,6 +332,7 @@ int ipc_channel_recv_wait(ipc_channel_t* channel,
   if (err != UV_EAGAIN) return end(&wait, err);
   err = ipc_channel_recv(channel, timeout_ms, on_received, argument(&wait));
   if (err == 0) {
+    wait.op = ipc_channel_last_op(channel);
     err = hand_out(&wait, run_operation(&wait, channel), data, size);
   }
   return end(&wait, err);

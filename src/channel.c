@@ -63,10 +63,17 @@ void ipc__channel_opened(ipc_channel_t* channel) {
   ipc__hub_due(channel->hub, channel);
 }
 
-void ipc__channel_on_retry(ipc__deadline_t* deadline) {
+static void on_retry(ipc__deadline_t* deadline) {
   ipc_channel_t* channel = ipc__channel_of_retry(deadline);
 
   ipc__hub_due(channel->hub, channel);
+}
+
+void ipc__channel_serve_again(ipc_channel_t* channel, int ms) {
+  uint64_t at = channel->retry.at; /* 0: not set */
+
+  if (at != 0 && at <= uv_now(channel->hub->loop) + (uint64_t) ms) return;
+  ipc__hub_set_deadline(channel->hub, &channel->retry, ms, 1, on_retry);
 }
 
 /* Waits for nothing any more, and gives the connection up. */

@@ -74,7 +74,7 @@ typedef struct ipc__pulls_s {
   ipc__ops_t receives;
   ipc__ops_t readies;
   ipc__ops_t calls;
-  ipc__ops_t ended;  /* cancelled; their callbacks are due */
+  ipc__ops_t ended;  /* over; their callbacks are due */
   ipc__lent_t reply; /* of the last call that was waited for */
   uint64_t calls_pending;
   uint64_t late_replies;
@@ -90,7 +90,7 @@ struct ipc_channel_s {
   ipc_channel_t* next;
   ipc_channel_t* due_next;  /* in the hub's list */
   ipc__deadline_t deadline; /* of the state: connect, hello, idle, close */
-  ipc__deadline_t retry;    /* connecting, writing or closing goes on */
+  ipc__deadline_t retry;    /* CONNECTING: the next attempt; else serve again */
 
   ipc__queue_t queue;
   size_t early; /* bytes written ahead of the hello, kept in the queue */
@@ -194,16 +194,12 @@ void ipc__channel_broken(ipc_channel_t* channel, int status);
 void ipc__channel_destroy(ipc_channel_t* channel, int status);
 /* A client is not connected, and makes no further attempts. */
 void ipc__client_failed(ipc_channel_t* channel, int status);
-/* For the retry deadline: serves the channel again. */
-void ipc__channel_on_retry(ipc__deadline_t* deadline);
+/* Serves the channel after so long, or earlier where that was asked for: what
+ * nobody tells has to be looked at. Not while connecting. */
+void ipc__channel_serve_again(ipc_channel_t* channel, int ms);
 int ipc__channel_is_native(const ipc_channel_t* channel);
 /* on_state, if there is news. */
 void ipc__channel_tell_state(ipc_channel_t* channel);
-/* Whether messages go that way, as far as is known. */
-int ipc__channel_can_send(const ipc_channel_t* channel);
-int ipc__channel_can_receive(const ipc_channel_t* channel);
-/* Why nothing more will be received; 0: something may be. */
-int ipc__channel_receive_end(const ipc_channel_t* channel);
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
 
 /* channel_watch.c: idle timeout and heartbeat */
@@ -216,6 +212,12 @@ void ipc__channel_heard(ipc_channel_t* channel);
 void ipc__channel_said(ipc_channel_t* channel);
 
 /* channel_pull.c: receives, readiness, cancel */
+/* Whether messages come, as far as is known. */
+int ipc__channel_can_receive(const ipc_channel_t* channel);
+/* Why nothing more will be received; 0: something may be. */
+int ipc__channel_receive_end(const ipc_channel_t* channel);
+/* Why a receive fails at once; 0: it doesn't. */
+int ipc__channel_check_receive(const ipc_channel_t* channel);
 /* Calls back what can be called back now. */
 void ipc__channel_tell_pulls(ipc_channel_t* channel);
 /* The same for waits; after what was written. */
@@ -244,6 +246,8 @@ void ipc__channel_finish_op(ipc_channel_t* channel,
                             int events);
 /* NULL: no memory. */
 ipc__pulls_t* ipc__channel_pulls(ipc_channel_t* channel);
+
+/* channel_try.c */
 /* What a try or wait hands out lives until the next does: memory for that, or
  * NULL. What was lent before goes back. */
 void* ipc__channel_lend(ipc_channel_t* channel, ipc__lent_t* lent, size_t size);
@@ -317,10 +321,15 @@ typedef struct ipc__send_s {
   ipc_send_cb cb;
   void* arg;
   ipc__op_t* op; /* with a deadline; NULL: none */
-  ipc_op_t id;   /* 0: the next */
 } ipc__send_t;
 
+/* Whether a send, or our end, may still be queued; and whether messages go, as
+ * far as is known. */
+int ipc__channel_may_send(const ipc_channel_t* channel);
+int ipc__channel_can_send(const ipc_channel_t* channel);
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send);
+/* Calls back the sends that are complete, or all when they never will be. */
+void ipc__channel_complete_sends(ipc_channel_t* channel);
 /* UV_EINVAL: memory is missing. */
 int ipc__channel_check_pieces(const uv_buf_t* pieces, unsigned int count);
 /* For posters: a copy, without a callback. */
@@ -347,15 +356,11 @@ int ipc__channel_put_control(ipc_channel_t* channel,
                              size_t size);
 /* A frame that says how much has been received on this connection. */
 int ipc__channel_put_count(ipc_channel_t* channel, uint8_t kind);
-/* Whether a send, or our end, may still be queued. */
-int ipc__channel_may_send(const ipc_channel_t* channel);
 /* Writes what the system takes. */
 void ipc__channel_write(ipc_channel_t* channel);
 void ipc__channel_on_written(ipc__stream_t* stream, int status, size_t bytes);
 /* How much of the queue has been written, or is being written just now. */
 uint64_t ipc__channel_written_to(const ipc_channel_t* channel);
-/* Calls back the sends that are complete, or all when they never will be. */
-void ipc__channel_complete_sends(ipc_channel_t* channel);
 
 /* channel_greet.c: the hello, both sides */
 /* Reads a hello from the front of the bytes that came; returns the bytes used,

@@ -114,8 +114,7 @@ void ipc__channel_check_closed(ipc_channel_t* channel) {
   }
   if (!channel->read_ended && channel->error == 0 &&
       ipc__stream_has_unread(&channel->stream)) {
-    ipc__hub_set_deadline(channel->hub, &channel->retry, IPC__UNREAD_POLL_MS, 1,
-                          ipc__channel_on_retry);
+    ipc__channel_serve_again(channel, IPC__UNREAD_POLL_MS);
     return;
   }
   if (channel->error == 0 && channel->read_ended && !channel->fin_acked &&

@@ -17,7 +17,8 @@ ipc_server_t* ipc_channel_server(const ipc_channel_t* channel) {
 }
 
 uv_loop_t* ipc_channel_loop(const ipc_channel_t* channel) {
-  return channel == NULL ? NULL : channel->hub->loop;
+  if (channel == NULL || channel->hub->own_loop != NULL) return NULL;
+  return channel->hub->loop;
 }
 
 static int has_stream(const ipc_channel_t* channel) {

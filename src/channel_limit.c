@@ -63,9 +63,7 @@ int ipc__channel_is_drained(const ipc_channel_t* channel) {
 /* Nothing tells a channel when the others have written something. */
 void ipc__channel_wait_for_others(ipc_channel_t* channel) {
   if (!is_starved(channel, channel->room_wanted)) return;
-  if (channel->retry.at != 0) return;
-  ipc__hub_set_deadline(channel->hub, &channel->retry, STARVED_RETRY_MS, 1,
-                        ipc__channel_on_retry);
+  ipc__channel_serve_again(channel, STARVED_RETRY_MS);
 }
 
 void ipc__channel_want_room(ipc_channel_t* channel, size_t size) {

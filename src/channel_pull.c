@@ -1,28 +1,9 @@
-/* Pull style: receives and waits that are pending, and those that only try. All
- * of it from the library's own queues, so that it is the same on every system.
- * A callback never runs inside the call that asks for it or cancels it: it
- * comes when the channel is served, or from the deadline. */
-#include <string.h>
-
+/* Pull style: receives, calls and waits that are pending. All of it from the
+ * library's own queues, so that it is the same on every system. A callback never
+ * runs inside the call that asks for it or cancels it: it comes when the channel
+ * is served, or from the deadline. */
 #include "alloc.h"
 #include "channel.h"
-
-/* ---- What is lent ------------------------------------------------------- */
-
-void ipc__channel_give_lent(ipc_channel_t* channel, ipc__lent_t* lent) {
-  ipc__hub_give(channel->hub, lent->memory, lent->capacity);
-  lent->memory = NULL;
-  lent->capacity = 0;
-}
-
-void* ipc__channel_lend(ipc_channel_t* channel,
-                        ipc__lent_t* lent,
-                        size_t size) {
-  ipc__channel_give_lent(channel, lent);
-  lent->memory =
-      ipc__hub_take(channel->hub, size > 0 ? size : 1, &lent->capacity);
-  return lent->memory;
-}
 
 /* ---- State -------------------------------------------------------------- */
 
@@ -284,8 +265,7 @@ void ipc__channel_enlist_op(ipc_channel_t* channel,
   if (channel->hub->depth == 0) ipc__channel_update_reading(channel);
 }
 
-/* Why a receive fails at once; 0: it doesn't. */
-static int check_receive(const ipc_channel_t* channel) {
+int ipc__channel_check_receive(const ipc_channel_t* channel) {
   int status;
 
   if (!ipc__channel_can_receive(channel)) return UV_EACCES;
@@ -303,7 +283,7 @@ int ipc_channel_recv(ipc_channel_t* channel,
 
   if (channel == NULL || cb == NULL) return UV_EINVAL;
   if (!ipc__op_is_timeout(timeout_ms)) return UV_EINVAL;
-  err = check_receive(channel);
+  err = ipc__channel_check_receive(channel);
   if (err != 0) return err;
   op = ipc__channel_begin_op(channel, IPC__OP_RECEIVE, arg);
   if (op == NULL) return UV_ENOMEM;
@@ -331,83 +311,6 @@ int ipc_channel_ready(ipc_channel_t* channel,
   op->cb.ready = cb;
   op->events = (uint8_t) events;
   ipc__channel_enlist_op(channel, op, timeout_ms);
-  return 0;
-}
-
-/* ---- Trying ------------------------------------------------------------- */
-
-/* The message in front, or why there is none. */
-static int find_front(ipc_channel_t* channel,
-                      const uint8_t** data,
-                      size_t* size,
-                      size_t* whole) {
-  int err;
-
-  err = check_receive(channel);
-  if (err != 0) return err;
-  return ipc__channel_front(channel, data, size, whole) ? 0 : UV_EAGAIN;
-}
-
-int ipc_channel_try_recv(ipc_channel_t* channel,
-                         const void** data,
-                         size_t* size) {
-  const uint8_t* front;
-  size_t whole;
-  int err;
-
-  if (channel == NULL || data == NULL || size == NULL) return UV_EINVAL;
-  *data = NULL;
-  *size = 0;
-  err = find_front(channel, &front, size, &whole);
-  if (err != 0) return err;
-  if (!ipc__channel_steal_front(channel, whole)) {
-    if (ipc__channel_lend(channel, &channel->lent, *size) == NULL) {
-      *size = 0;
-      return UV_ENOMEM;
-    }
-    if (*size > 0) memcpy(channel->lent.memory, front, *size);
-    front = channel->lent.memory;
-    ipc__channel_take_front(channel, whole);
-  }
-  channel->received++;
-  *data = front;
-  return 0;
-}
-
-int ipc_channel_try_recv_vector(ipc_channel_t* channel,
-                                const uv_buf_t* pieces,
-                                unsigned int count,
-                                size_t* size) {
-  const uint8_t* front;
-  size_t whole;
-  size_t room;
-  size_t left;
-  unsigned int i;
-  int err;
-
-  if (channel == NULL || size == NULL) return UV_EINVAL;
-  if (ipc__channel_check_pieces(pieces, count) != 0) return UV_EINVAL;
-  *size = 0;
-  room = ipc__pieces_size(pieces, count);
-  if (!ipc__channel_is_native(channel) && room == 0) return UV_EINVAL;
-  err = find_front(channel, &front, size, &whole);
-  if (err != 0) return err;
-  if (*size > room) {
-    if (ipc__channel_is_native(channel)) return UV_ENOBUFS;
-    *size = whole = room;
-  }
-  left = *size;
-  for (i = 0; left > 0; i++) {
-    size_t part = pieces[i].len < left ? pieces[i].len : left;
-
-    if (part == 0) continue;
-    memcpy(pieces[i].base, front, part);
-    front += part;
-    left -= part;
-  }
-  channel->received++;
-  ipc__channel_give_lent(channel, &channel->lent);
-  ipc__channel_take_front(channel, whole);
   return 0;
 }
 

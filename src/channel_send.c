@@ -87,7 +87,7 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   err = check_send(channel, send, size);
   if (err != 0) return err;
   head_size = put_head(channel, send, size, head);
-  record.id = send->id != 0 ? send->id : channel->last_op + 1;
+  record.id = channel->last_op + 1;
   record.cb = send->cb;
   record.arg = send->arg;
   record.op = send->op;

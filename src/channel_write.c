@@ -136,8 +136,7 @@ void ipc__channel_write(ipc_channel_t* channel) {
     } else if (result == UV_EAGAIN) {
       channel->write_busy = 1;
     } else if (result == UV_ENOBUFS || result == UV_ENOMEM) {
-      ipc__hub_set_deadline(channel->hub, &channel->retry, NO_BUFFERS_RETRY_MS,
-                            1, ipc__channel_on_retry);
+      ipc__channel_serve_again(channel, NO_BUFFERS_RETRY_MS);
       return;
     } else {
       write_failed(channel, (int) result);

@@ -37,31 +37,31 @@ static void on_retry(ipc__deadline_t* deadline) {
   ipc__hub_due(channel->hub, channel);
 }
 
-/* The interval, give or take a quarter, so that clients which were turned away
- * together don't come back together. */
-static int next_interval(ipc__client_t* client) {
-  int64_t interval =
-      (int64_t) client->retry_interval_ms * (int64_t) client->patience;
-  int64_t spread = interval / 2;
+/* Give or take a quarter, so that clients which were turned away together don't
+ * come back together. */
+static int vary(ipc__client_t* client, int64_t ms) {
+  int64_t spread = ms / 2;
 
   /* A linear congruential generator; the constants are those of Numerical
    * Recipes. */
   client->random = client->random * 1664525u + 1013904223u;
-  interval += (client->random >> 8) % (spread + 1) - spread / 2;
-  return interval < 1 ? 1 : (int) interval;
+  ms += (client->random >> 8) % (spread + 1) - spread / 2;
+  return ms < 1 ? 1 : (int) ms;
+}
+
+static int next_interval(ipc__client_t* client) {
+  return vary(client,
+              (int64_t) client->retry_interval_ms * (int64_t) client->patience);
 }
 
 /* The same before another connection is made, each time later. */
 static int next_backoff(ipc__client_t* client) {
-  int64_t backoff = client->backoff_ms;
-  int64_t spread = backoff / 2;
+  int backoff = client->backoff_ms;
 
   client->backoff_ms = backoff > client->reconnect_max_ms / 2
                            ? client->reconnect_max_ms
-                           : (int) backoff * 2;
-  client->random = client->random * 1664525u + 1013904223u;
-  backoff += (client->random >> 8) % (spread + 1) - spread / 2;
-  return backoff < 1 ? 1 : (int) backoff;
+                           : backoff * 2;
+  return vary(client, backoff);
 }
 
 void ipc__client_wait_to_retry(ipc_channel_t* channel) {
@@ -263,8 +263,7 @@ void ipc__client_turn_over(ipc_channel_t* channel) {
   if (!ipc__client_reconnects(channel) || channel->is_holding) return;
   if (channel->fin_ack_end > channel->queue.released) return;
   if (ipc__stream_has_unread(&channel->stream)) {
-    ipc__hub_set_deadline(channel->hub, &channel->retry, IPC__UNREAD_POLL_MS, 1,
-                          ipc__channel_on_retry);
+    ipc__channel_serve_again(channel, IPC__UNREAD_POLL_MS);
     return;
   }
   ipc__client_lost(channel, UV_EOF);

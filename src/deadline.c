@@ -4,13 +4,18 @@
 
 #include <stddef.h>
 
+static int is_before(const ipc__deadline_t* a, const ipc__deadline_t* b) {
+  if (a->at != b->at) return a->at < b->at;
+  return (int32_t) (a->order - b->order) < 0; /* it may have wrapped */
+}
+
 /* Joins two heaps; the later root becomes the first child of the earlier. */
 static ipc__deadline_t* meld(ipc__deadline_t* a, ipc__deadline_t* b) {
   ipc__deadline_t* later;
 
   if (a == NULL) return b;
   if (b == NULL) return a;
-  if (b->at < a->at) {
+  if (is_before(b, a)) {
     later = a;
     a = b;
   } else {

@@ -14,10 +14,11 @@ struct ipc__deadline_s {
   ipc__deadline_t* child;    /* the first of those that come later */
   ipc__deadline_t* next;     /* the next child of the same parent */
   ipc__deadline_t* previous; /* the child before, or the parent */
+  uint32_t order;            /* of those that come at the same time */
   int keeps_loop;            /* the loop stays alive for it */
 };
 
-/* Both take the heap's root and give the new one; `at` is set. */
+/* Both take the heap's root and give the new one; `at` and `order` are set. */
 ipc__deadline_t* ipc__deadline_insert(ipc__deadline_t* root,
                                       ipc__deadline_t* deadline);
 ipc__deadline_t* ipc__deadline_remove(ipc__deadline_t* root,

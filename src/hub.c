@@ -282,6 +282,7 @@ void ipc__hub_set_deadline(ipc__hub_t* hub,
    * the time brought up to date and one more, a deadline is never early. */
   uv_update_time(hub->loop);
   deadline->at = uv_now(hub->loop) + (uint64_t) timeout_ms + 1;
+  deadline->order = hub->deadline_order++;
   deadline->expired = expired;
   deadline->keeps_loop = keeps_loop;
   hub->deadlines = ipc__deadline_insert(hub->deadlines, deadline);

@@ -54,7 +54,8 @@ typedef struct ipc__hub_s {
   unsigned int spare_op_count;
 
   ipc__deadline_t* deadlines;
-  unsigned int keeping; /* deadlines that keep the loop alive */
+  uint32_t deadline_order; /* of the next that is set */
+  unsigned int keeping;    /* deadlines that keep the loop alive */
   uv_timer_t timer;
   uv_check_t check;
   uv_idle_t idle;

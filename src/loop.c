@@ -77,7 +77,7 @@ int ipc__loop_run(ipc__loop_t* loop, ipc__loop_done_cb is_done, void* arg) {
       is_alive = uv_run(&loop->uv, UV_RUN_ONCE);
       loop->is_running = 0;
     } else {
-      err = UV_ECANCELED;
+      err = UV_EAGAIN;
     }
   }
   uv_prepare_stop(&loop->before_poll);

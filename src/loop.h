@@ -14,6 +14,7 @@ typedef struct ipc__wait_s {
   struct ipc__loop_s* loop;
   uintptr_t id;       /* the argument of the operation's callback */
   const void* object; /* the channel or server; NULL: it is gone */
+  ipc_op_t op;        /* that it waits for; a callback may begin others */
   int is_over;        /* the operation has called back */
   int status;
   size_t sent;               /* of a send */
@@ -51,8 +52,8 @@ void ipc__loop_gone(ipc__loop_t* loop,
  * inside the loop's callbacks. Takes NULL. */
 void ipc__loop_leave(ipc__loop_t* loop);
 
-/* Runs until `is_done` says so. UV_ECANCELED: nothing is left that could make
- * it so. */
+/* Runs until `is_done` says so. UV_EAGAIN: nothing is left that could make it
+ * so. */
 int ipc__loop_run(ipc__loop_t* loop, ipc__loop_done_cb is_done, void* arg);
 
 /* Has is_late set after so long, never early; IPC_CHANNEL_INFINITE: never. */

@@ -378,6 +378,7 @@ int ipc_server_close(ipc_server_t* server, ipc_server_close_cb cb) {
     ipc__channel_destroy(channel, 0);
   }
   ipc__listener_close(server->listener);
+  ipc__server_cancel_accepts(server);
   return 0;
 }
 

@@ -45,6 +45,8 @@ void ipc__server_update_listening(ipc_server_t* server);
 /* Whether one client more may come in, to be served or to wait. */
 int ipc__server_has_room(const ipc_server_t* server);
 unsigned int ipc__server_waiting_instances(const ipc_server_t* server);
+/* All accepts that are pending will be told so; or are, now. */
+void ipc__server_cancel_accepts(ipc_server_t* server);
 void ipc__server_end_accepts(ipc_server_t* server);
 
 #endif /* IPC_CHANNEL_SERVER_H */

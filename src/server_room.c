@@ -97,7 +97,7 @@ static void surface(ipc_channel_t* channel) {
 }
 
 /* Lets the client in for good; a native one is told so. */
-static void welcome(ipc_channel_t* channel) {
+static void let_in(ipc_channel_t* channel) {
   if (ipc__channel_is_native(channel) &&
       ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) != 0) {
     ipc__server_handshake_failed(channel);
@@ -110,7 +110,7 @@ void ipc__server_greeted(ipc_channel_t* channel) {
   ipc_server_t* server = channel->server;
 
   if (may_surface(server) && server->waiting == 0) {
-    welcome(channel);
+    let_in(channel);
   } else if (server->waiting < ipc__server_waiting_instances(server) ||
              !ipc__channel_is_native(channel)) {
     channel->is_waiting = 1;
@@ -127,7 +127,7 @@ void ipc__server_promote(ipc_channel_t* channel) {
   ipc_server_t* server = channel->server;
 
   if (channel->state != IPC__GREETING || !may_surface(server)) return;
-  welcome(channel);
+  let_in(channel);
   wake_oldest(server);
 }
 
@@ -157,11 +157,21 @@ static void finish_accept(ipc_server_t* server, ipc__op_t* op, int status) {
   cb(server, arg, status, NULL);
 }
 
+void ipc__server_cancel_accepts(ipc_server_t* server) {
+  ipc__op_t* op;
+
+  if (server->accepts.first == NULL) return;
+  for (op = server->accepts.first; op != NULL; op = op->next) {
+    ipc__hub_clear_deadline(server->hub, &op->deadline);
+  }
+  ipc__ops_append_all(&server->ended_accepts, &server->accepts);
+  ipc__hub_server_due(server->hub, server);
+}
+
 void ipc__server_end_accepts(ipc_server_t* server) {
   ipc__op_t* op;
 
-  while ((op = ipc__ops_pop(&server->accepts)) != NULL ||
-         (op = ipc__ops_pop(&server->ended_accepts)) != NULL) {
+  while ((op = ipc__ops_pop(&server->ended_accepts)) != NULL) {
     finish_accept(server, op, UV_ECANCELED);
   }
 }

@@ -407,6 +407,37 @@ static void test_close_ends_accepts(void** state) {
   finish();
 }
 
+static void pause_at_once(side_t* side) {
+  assert_int_equal(ipc_channel_pause(side->channel), 0);
+}
+
+/* At once, though a channel that the server owns takes its time to close. */
+static void test_close_ends_accepts_at_once(void** state) {
+  int ended = 0;
+
+  (void) state;
+  prepare();
+  ipc_server_options_on_end(&pair.server_options, NULL);
+  ipc_server_options_on_close(&pair.server_options, NULL);
+  pair_listen(&pair);
+  clients[0].on_open = pause_at_once;
+  clients[0].stays = 1;
+  pair_connect_side(&pair, &clients[0]);
+  run_until(&clients[0].opens, 1);
+  assert_int_equal(ipc_server_accept(pair.server, -1, on_accept_closed, &ended),
+                   0);
+  in_call++;
+  pair_close_server(&pair);
+  in_call--;
+  test_turn();
+  test_turn();
+  assert_int_equal(ended, 1);
+  assert_int_equal(pair.server_closes, 0);
+  assert_int_equal(ipc_channel_resume(clients[0].channel), 0);
+  run_until(&pair.server_closes, 1);
+  finish();
+}
+
 /* Those that wait when the server closes are left alone. */
 static void test_close_with_waiting(void** state) {
   (void) state;
@@ -874,6 +905,7 @@ int main(int argc, char** argv) {
       TEST(test_cancel_loses_nobody),
       TEST(test_cancel_in_callback),
       TEST(test_refused_calls),
+      TEST(test_close_ends_accepts_at_once),
       TEST(test_close_ends_accepts),
       TEST(test_close_with_waiting),
       TEST(test_one_at_a_time),

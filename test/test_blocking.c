@@ -357,6 +357,88 @@ static void a_call_leaves_what_was_received(void** state) {
   nothing_is_left();
 }
 
+static int asked_of_us;
+static int sent_by_us;
+
+static void on_ours_asked(ipc_channel_t* client,
+                          ipc_request_t request,
+                          const void* data,
+                          size_t size) {
+  (void) data;
+  (void) size;
+  asked_of_us++;
+  assert_int_equal(ipc_channel_reply(client, request, "yes", 3), 0);
+}
+
+static void on_ours_sent(ipc_channel_t* client,
+                         void* arg,
+                         int status,
+                         size_t sent) {
+  (void) sent;
+  assert_int_equal(status, 0);
+  sent_by_us++;
+  if (arg == NULL) return;
+  assert_int_equal(ipc_channel_send_copy(client, "two", 3, on_ours_sent, NULL),
+                   0);
+}
+
+static void ignore(ipc_channel_t* client, const void* data, size_t size) {
+  (void) client;
+  (void) data;
+  (void) size;
+}
+
+static void ask_and_say(peer_t* self) {
+  const void* answer;
+  ipc_channel_t* client;
+  size_t size;
+
+  CHECK(self, ipc_server_accept_wait(self->server, LONG_MS, &client) == 0);
+  if (!self->wrong) {
+    uv_sem_wait(&self->go);
+    CHECK(self,
+          ipc_channel_call_wait(client, "?", 1, LONG_MS, &answer, &size) == 0);
+    CHECK(self, say(client, "at last") == 0);
+    CHECK(self, leave(client) == 0);
+  }
+  CHECK(self, ipc_server_close_wait(self->server) == 0);
+}
+
+/* A wait that nothing could end says so, and takes nothing away from the next,
+ * whatever callbacks have begun meanwhile. */
+static void a_wait_without_hope(void** state) {
+  const void* data;
+  size_t size;
+
+  (void) state;
+  fresh();
+  asked_of_us = sent_by_us = 0;
+  ipc_client_options_on_request(&client_options, on_ours_asked);
+  ipc_server_options_on_message(&server_options, ignore);
+  listen_on_it();
+  start(&peer, ask_and_say);
+  server = NULL;
+  connect_to_it();
+  assert_int_equal(ipc_channel_pause(channel), 0);
+  uv_sem_post(&peer.go);
+  assert_int_equal(
+      ipc_channel_send_copy(channel, "one", 3, on_ours_sent, &peer), 0);
+  /* The request lies in front, and is not for a receive. */
+  assert_int_equal(
+      ipc_channel_recv_wait(channel, IPC_CHANNEL_INFINITE, &data, &size),
+      UV_EAGAIN);
+  assert_int_equal(sent_by_us, 2);
+  assert_int_equal(asked_of_us, 0);
+  assert_int_equal(ipc_channel_resume(channel), 0);
+  assert_int_equal(ipc_channel_recv_wait(channel, LONG_MS, &data, &size), 0);
+  assert_int_equal(size, 7);
+  assert_memory_equal(data, "at last", 7);
+  assert_int_equal(asked_of_us, 1);
+  assert_int_equal(leave(channel), 0);
+  finish(&peer);
+  nothing_is_left();
+}
+
 static void say_three_and_end(peer_t* self) {
   ipc_channel_t* client;
 
@@ -1132,6 +1214,7 @@ int main(int argc, char** argv) {
       TEST(raw_bytes_come_back),
       TEST(bursts_are_received_one_by_one),
       TEST(a_call_leaves_what_was_received),
+      TEST(a_wait_without_hope),
       TEST(no_timeout_takes_what_is_there),
       TEST(a_receive_is_not_early),
       TEST(a_call_is_not_forgotten),

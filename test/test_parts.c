@@ -38,6 +38,8 @@ static void check_root(const ipc__deadline_t* root) {
 static void run_heap(uint32_t span) {
   ipc__deadline_t* root = NULL;
   uint64_t last = 0;
+  uint32_t order = UINT32_MAX - OPERATIONS / 2; /* it wraps */
+  uint32_t last_order = 0;
   int i;
 
   memset(deadlines, 0, sizeof(deadlines));
@@ -50,6 +52,7 @@ static void run_heap(uint32_t span) {
       assert_true(one->at == 0);
     } else {
       one->at = 1 + next_random(span);
+      one->order = order++;
       root = ipc__deadline_insert(root, one);
     }
     check_root(root);
@@ -59,8 +62,11 @@ static void run_heap(uint32_t span) {
     ipc__deadline_t* first = root;
 
     assert_true(first->at >= last);
+    if (first->at == last)
+      assert_true((int32_t) (first->order - last_order) > 0);
     check_root(root);
     last = first->at;
+    last_order = first->order;
     root = ipc__deadline_remove(root, first);
   }
   assert_true(earliest() == UINT64_MAX);
