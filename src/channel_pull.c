@@ -1,7 +1,7 @@
 /* Pull style: receives, calls and waits that are pending. All of it from the
- * library's own queues, so that it is the same on every system. A callback never
- * runs inside the call that asks for it or cancels it: it comes when the channel
- * is served, or from the deadline. */
+ * library's own queues, so that it is the same on every system. A callback
+ * never runs inside the call that asks for it or cancels it: it comes when the
+ * channel is served, or from the deadline. */
 #include "alloc.h"
 #include "channel.h"
 

@@ -55,9 +55,9 @@ class Program:
     def is_gone(self):
         return self.process.poll() is not None
 
-    def wait_for(self, text):
+    def wait_for(self, text, times=1):
         deadline = time.monotonic() + PATIENCE
-        while text not in self.output():
+        while self.output().count(text) < times:
             assert not self.is_gone(), f"gone without {text!r}: {self.output()}"
             assert time.monotonic() < deadline, f"no {text!r}: {self.output()}"
             time.sleep(0.02)
@@ -265,6 +265,123 @@ def test_blocking_client_without_a_server():
         assert "no such file" in client.output()
 
 
+def test_a_blocking_server_is_stopped():
+    name = name_of("stop")
+    with Program("blocking_server", name) as server:
+        server.wait_for("listening on ")
+        for last in ["again", "stop"]:
+            with Program("blocking_client", name, last) as client:
+                assert client.wait() == 0, client.output()
+                assert client.output().splitlines() == [last]
+        assert server.wait() == 0, server.output()
+
+
+def test_blocking_calls():
+    name = name_of("call")
+    with Program("request_server", name) as server:
+        server.wait_for("listening")
+        with Program("blocking_call", name, "one", "get", "two", "get") as client:
+            assert client.wait() == 0, client.output()
+            said = client.output().splitlines()
+        assert said == ["one: set", "get: one", "two: set", "get: two"]
+    with Program("blocking_call", name, "get") as client:
+        assert client.wait() == 1
+        assert "no such file" in client.output()
+
+
+def test_records_go_and_come_as_there_is_room():
+    name = name_of("ready")
+    with Program("echo_server", name) as server:
+        server.wait_for("listening on ")
+        for count in ["1", "5000"]:  # the last are more than a queue holds
+            with Program("readiness", name, count) as client:
+                assert client.wait() == 0, client.output()
+                assert f"{count} records sent, {count} came back" in client.output()
+        assert not server.is_gone()
+    with Program("readiness", name_of("nobody")) as client:
+        assert client.wait() == 1
+        assert "no such file" in client.output()
+
+
+def test_one_client_at_a_time():
+    name = name_of("one")
+    with Program("one_at_a_time", name, "2500") as server:
+        server.wait_for("listening")
+        with Program("talk", name, "never", "first of ann") as ann:
+            server.wait_for("first of ann")
+            with Program("echo_client", name, "all", "of", "bob") as bob:
+                # Ann has her turn until she has been silent for too long.
+                assert ann.wait() == 1, ann.output()
+                assert bob.wait() == 0, bob.output()
+        with Program("echo_client", name, "bye", "quit", "unheard") as client:
+            client.wait()
+        assert server.wait() == 0, server.output()
+        assert server.output().splitlines() == [
+            "listening", "first of ann", "(silent for too long)",
+            "all", "of", "bob", "bye", "told to quit"]
+
+
+def test_one_at_a_time_and_nobody():
+    with Program("one_at_a_time", name_of("alone"), "100", "200") as server:
+        assert server.wait() == 0, server.output()
+        assert server.output().splitlines() == ["listening", "nobody has come"]
+
+
+def readings(subscriber):
+    """The numbers it printed; they only rise while the publisher is one."""
+    return [int(line) for line in subscriber.output().split() if line.isdigit()]
+
+
+def test_a_slow_subscriber_misses_readings_and_others_do_not():
+    name = name_of("readings")
+    with Program("publisher", name, "1") as server:
+        server.wait_for("listening")
+        with Program("subscriber", name, "50", "3600000") as slow:
+            slow.wait_for("connected")
+            slow.wait_for("\n", 2)
+            # More than the system, its read buffer and its queue hold.
+            with Program("subscriber", name, "400") as fast:
+                assert fast.wait() == 0, fast.output()
+                got = readings(fast)
+            assert len(got) == 400 and got == sorted(set(got))
+            assert len(readings(slow)) == 1
+            slow.process.kill()
+            slow.wait()
+        server.wait_for("has left", 2)
+        assert re.search(r"sent, [1-9]\d* dropped", server.output())
+
+
+def test_a_subscriber_waits_for_its_publisher_and_for_the_next():
+    name = name_of("wait")
+    with Program("subscriber", name, "100", "5") as client:
+        with Program("publisher", name, "1") as first:
+            client.wait_for("connected")
+            first.wait_for("listening")
+            client.wait_for("\n", 2)
+            first.process.kill()
+            first.wait()
+            client.wait_for("lost")
+            with Program("publisher", name, "1") as second:
+                assert client.wait() == 0, client.output()
+                assert not second.is_gone()
+    said = [line for line in client.output().splitlines() if not line.isdigit()]
+    assert said == ["connected", "lost, looking for another", "connected"], said
+    assert len(readings(client)) == 100
+
+
+def test_a_subscriber_knows_whom_to_trust():
+    name = name_of("trust")
+    with Program("publisher", name, "1") as server:
+        server.wait_for("listening")
+        stranger = "S-1-5-7" if IS_WINDOWS else str(os.getuid() + 1)
+        with Program("subscriber", name, "1", "0", stranger) as client:
+            assert client.wait() == 1, client.output()
+            assert "permission denied" in client.output()
+        if not IS_WINDOWS:
+            with Program("subscriber", name, "1", "0", str(os.getuid())) as client:
+                assert client.wait() == 0, client.output()
+
+
 def test_workers_post_from_their_threads():
     name = name_of("workers")
     with Program("echo_server", name) as server:
@@ -353,6 +470,32 @@ def test_the_code_of_the_readme_is_the_examples():
     assert blocks
     for block in blocks:
         assert any(block in source for source in sources), block
+
+
+def functions_of(cell):
+    """Those that a cell names; `_that` has the object of the one before it."""
+    named, before = [], ""
+    for word in re.findall(r"`(\w+)`", cell):
+        if word.startswith("_"):
+            word = before + word
+        else:
+            before = re.match(r"ipc_(\w+_options|[a-z]+)", word).group()
+        named.append(word)
+    return named
+
+
+def test_the_examples_that_the_readme_names_show_the_functions():
+    header = read("include", "ipc_channel.h")
+    rows = [line.split("|")[1:-1] for line in read("README.md").splitlines()
+            if line.startswith("|") and "(examples/" in line]
+    assert len(rows) >= 8
+    for what, named, files in rows:
+        paths = re.findall(r"\((examples/\w+\.c)\)", files)
+        shown = "".join(read(*path.split("/")) for path in paths)
+        assert functions_of(named), what
+        for function in functions_of(named):
+            assert re.search(rf"\b{function}\b", header), function
+            assert re.search(rf"\b{function}\(", shown), (what, function)
 
 
 def test_the_rules_of_the_readme_are_the_header_s():
