@@ -669,7 +669,8 @@ IPC_CHANNEL_EXTERN void* ipc_server_data(const ipc_server_t* server);
 
 typedef enum ipc_transport_e {
   IPC_CHANNEL_TRANSPORT_UNIX_SOCKET,
-  IPC_CHANNEL_TRANSPORT_NAMED_PIPE
+  IPC_CHANNEL_TRANSPORT_NAMED_PIPE,
+  IPC_CHANNEL_TRANSPORT_PIPE /* POSIX: an anonymous pipe, or a FIFO */
 } ipc_transport_t;
 
 /* The values in force, which may differ from those asked for. */
@@ -986,6 +987,118 @@ typedef struct ipc_channel_stats_s {
 
 IPC_CHANNEL_EXTERN int ipc_channel_stats(const ipc_channel_t* channel,
                                          ipc_channel_stats_t* stats);
+
+/* ---- Channels without a name -------------------------------------------- */
+
+/* Both ends of a pair, or a handle that somebody else has made: an anonymous
+ * pipe, a socket that was inherited or came from a supervisor, a named pipe
+ * that was connected elsewhere. There is no server and no client. With the
+ * native framing both ends speak it, and each is connected when the other's
+ * hello has come; a server or client of this library at the other end will do.
+ */
+typedef struct ipc_channel_options_s {
+  uint64_t opaque[64];
+} ipc_channel_options_t;
+
+/* As for the other builders. Access: one way only with the raw framing, or
+ * where both directions are there all the same. */
+IPC_CHANNEL_EXTERN void ipc_channel_options_init(
+    ipc_channel_options_t* options);
+IPC_CHANNEL_EXTERN const char* ipc_channel_options_error(
+    const ipc_channel_options_t* options);
+/* How long the other end's hello may take, 1 ms or more; default 5000 ms. */
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_connect_timeout(
+    ipc_channel_options_t* options, int timeout_ms);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_connect(
+    ipc_channel_options_t* options, ipc_connect_cb cb);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_framing(
+    ipc_channel_options_t* options, ipc_framing_t framing);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_buffer_sizes(
+    ipc_channel_options_t* options, size_t in_bytes, size_t out_bytes);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_message_bytes(
+    ipc_channel_options_t* options, size_t bytes);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_queue_bytes(
+    ipc_channel_options_t* options, size_t bytes);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_queue_messages(
+    ipc_channel_options_t* options, uint32_t count);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_slow_reader(
+    ipc_channel_options_t* options, ipc_slow_reader_t policy);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_access(
+    ipc_channel_options_t* options, ipc_access_t access);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_heartbeat(
+    ipc_channel_options_t* options, int interval_ms);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_close_timeout(
+    ipc_channel_options_t* options, int timeout_ms);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_idle_timeout(
+    ipc_channel_options_t* options, int timeout_ms);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_allocator(
+    ipc_channel_options_t* options, const ipc_allocator_t* allocator);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_message(
+    ipc_channel_options_t* options, ipc_message_cb cb);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_request(
+    ipc_channel_options_t* options, ipc_request_cb cb);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_state(
+    ipc_channel_options_t* options, ipc_state_cb cb);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_drain(
+    ipc_channel_options_t* options, ipc_drain_cb cb);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_end(
+    ipc_channel_options_t* options, ipc_end_cb cb);
+IPC_CHANNEL_EXTERN int ipc_channel_options_on_close(
+    ipc_channel_options_t* options, ipc_close_cb cb);
+
+/* Makes a channel of a connected handle: on POSIX a stream socket, pipe or
+ * FIFO, on Windows a pipe. When this succeeds the handle is the channel's,
+ * which closes it; else it is yours as it was. It becomes non-blocking, and
+ * with it every descriptor that shares its open file (POSIX). UV_EINVAL  a bad
+ * option, see ipc_channel_options_error; or nothing that a channel can be made
+ * of: a file, a terminal, a socket that listens or isn't connected; UV_EBADF
+ * not an open handle; UV_EACCES  it doesn't go the way that the options say, or
+ * (native framing) not both ways; UV_ENOMEM. */
+IPC_CHANNEL_EXTERN int ipc_channel_open(uv_loop_t* loop,
+                                        const ipc_channel_options_t* options,
+                                        uv_os_fd_t handle,
+                                        void* data,
+                                        ipc_channel_t** channel);
+
+/* Gives the handle back: the channel is dead then, without an on_end, and
+ * remains to be closed; it does nothing to the connection. Always before the
+ * loop has run; later on POSIX alone, where it is another descriptor of the
+ * same connection. What the channel has read and nobody taken goes back with
+ * it: none may lie there. UV_EBUSY: something does, or waits to be sent;
+ * UV_ENOTCONN: there is no connection; UV_ENOTSUP: Windows, and it has begun.
+ */
+IPC_CHANNEL_EXTERN int ipc_channel_release(ipc_channel_t* channel,
+                                           uv_os_fd_t* handle);
+
+/* What a pair is to be; see ipc_pair_create. */
+#define IPC_PAIR_DUPLEX 0u
+#define IPC_PAIR_ONE_WAY 1u       /* ends[0] reads, ends[1] writes */
+#define IPC_PAIR_INHERITABLE_0 2u /* a child may inherit ends[0] */
+#define IPC_PAIR_INHERITABLE_1 4u
+/* ends[0] is for plain blocking reads and writes. (It can't become a channel on
+ * Windows.) */
+#define IPC_PAIR_BLOCKING_0 8u
+#define IPC_PAIR_BLOCKING_1 16u
+
+/* Makes two handles that are connected with each other, without a name that
+ * others could use. Each is for ipc_channel_open, in any thread, or for a
+ * program of its own. `buffer_bytes`: what the system should hold of each
+ * direction, 0: as it likes; a hint.
+ * POSIX: a socket pair, or one way a pipe; Windows: a named pipe that only its
+ * two ends ever had. UV_EINVAL: other flags; UV_EMFILE; what the system says.
+ */
+IPC_CHANNEL_EXTERN int ipc_pair_create(unsigned int flags,
+                                       size_t buffer_bytes,
+                                       uv_os_fd_t ends[2]);
+
+/* Both ends of a duplex pair as channels on one loop; `options` and `data` are
+ * one for each. With `loop` NULL each has a private loop. After an error there
+ * is neither. */
+IPC_CHANNEL_EXTERN int ipc_channel_pair(
+    uv_loop_t* loop,
+    const ipc_channel_options_t* const options[2],
+    void* const data[2],
+    ipc_channel_t* channels[2]);
 
 /* ---- Blocking ----------------------------------------------------------- */
 

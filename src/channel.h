@@ -39,6 +39,9 @@ typedef enum ipc__stream_state_e {
 /* What a client needs until it is connected, and to say why it was not. */
 typedef struct ipc__client_s {
   ipc_connect_cb on_connect;
+  uv_os_fd_t handle; /* of a channel without a name, until it begins */
+  int has_handle;
+  int is_nameless;
   ipc_peers_t server_peers;
   ipc_impersonation_t impersonation;
   char* server_user; /* NULL: as server_peers says */
@@ -381,6 +384,17 @@ void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms);
 /* Sets the time of the next attempt. */
 void ipc__client_wait_to_retry(ipc_channel_t* channel);
 void ipc__client_release(ipc_channel_t* channel);
+/* A channel that is to connect, with a client that is yet to be filled in. What
+ * uv_loop_init says, or UV_ENOMEM. `verdict` is for its hello. */
+int ipc__client_create(uv_loop_t* loop,
+                       const ipc__settings_t* settings,
+                       const char* os_name,
+                       ipc__verdict_t verdict,
+                       ipc_channel_t** channel);
+/* Surfaces it, and has it connect. */
+void ipc__client_begin(ipc_channel_t* channel, void* data);
+/* Or releases it. */
+void ipc__client_abandon(ipc_channel_t* channel);
 /* The connection is lost. 1: another is being made; 0: it was the last. */
 int ipc__client_lost(ipc_channel_t* channel, int status);
 /* The server has ended its side, and been answered: another connection takes

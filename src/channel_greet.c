@@ -61,6 +61,11 @@ static int access_fits(const ipc_channel_t* channel, uint16_t features) {
   }
 }
 
+/* Where there is no name there are no roles: the other end may be a client. */
+static int is_client(const ipc_channel_t* channel, const ipc__hello_t* hello) {
+  return channel->client->is_nameless && hello->verdict == IPC__VERDICT_NONE;
+}
+
 ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
                              const uint8_t* data,
                              size_t size) {
@@ -86,7 +91,7 @@ ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
     ipc__server_greeted(channel);
     return IPC__WIRE_HELLO_BYTES;
   }
-  if (hello.verdict != IPC__VERDICT_ACCEPTED) {
+  if (hello.verdict != IPC__VERDICT_ACCEPTED && !is_client(channel, &hello)) {
     return told_no(channel, hello.verdict);
   }
   return told_yes(channel);

@@ -36,7 +36,9 @@ int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
   if (channel == NULL || info == NULL) return UV_EINVAL;
   memset(info, 0, sizeof(*info));
   info->os_name = channel->hub->os_name;
-  info->transport = IPC__TRANSPORT;
+  info->transport = has_stream(channel)
+                        ? ipc__stream_transport(&channel->stream)
+                        : IPC__TRANSPORT;
   info->framing = channel->hub->settings.framing;
   info->access = effective_access(channel);
   info->state = ipc__channel_public_state(channel);

@@ -309,9 +309,9 @@ static int start_reading(ipc_channel_t* channel) {
 static int wants_reading(const ipc_channel_t* channel) {
   if (channel->stream_state != IPC__STREAM_OPEN) return 0;
   if (channel->read_ended) return 0;
-  if (!IPC__OUTBOUND_SEES_END && !ipc__channel_is_native(channel) &&
-      !ipc__channel_can_receive(channel)) {
-    return 0; /* such a handle can't be read */
+  if (!ipc__channel_is_native(channel) && !ipc__channel_can_receive(channel) &&
+      !ipc__stream_sees_end(&channel->stream)) {
+    return 0;
   }
   switch (channel->state) {
     case IPC__GREETING:

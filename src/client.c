@@ -155,6 +155,11 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   ipc__connect_config_t config;
   int err;
 
+  if (channel->client->has_handle) {
+    channel->client->has_handle = 0;
+    *handle = channel->client->handle;
+    return 0;
+  }
   config.os_name = channel->hub->os_name;
   config.is_bare = channel->client->is_bare;
   config.in_bytes = settings->in_bytes;
@@ -322,60 +327,34 @@ void ipc__client_stream_closed(ipc_channel_t* channel) {
 void ipc__client_release(ipc_channel_t* channel) {
   const ipc_allocator_t* allocator = &channel->hub->settings.allocator;
 
+  if (channel->client->has_handle) ipc__handle_close(channel->client->handle);
   ipc__free(allocator, channel->client->server_user);
   ipc__free(allocator, channel->client);
 }
 
-static ipc__client_t* create_client(const ipc__client_options_t* o) {
-  const ipc_allocator_t* allocator = &o->base.channel.allocator;
-  ipc__client_t* client;
+/* ---- Birth -------------------------------------------------------------- */
 
-  client = ipc__calloc(allocator, sizeof(*client));
-  if (client == NULL) return NULL;
-  if (o->server_user != NULL) {
-    client->server_user = ipc__strdup(allocator, o->server_user);
-    if (client->server_user == NULL) {
-      ipc__free(allocator, client);
-      return NULL;
-    }
-  }
-  client->on_connect = o->on_connect;
-  client->server_peers = o->server_peers;
-  client->impersonation = o->impersonation;
-  client->wait_for_server = o->wait_for_server;
-  client->wait_for_instance = o->wait_for_instance;
-  client->wait_for_backlog = o->wait_for_backlog;
-  client->connect_timeout_ms = o->connect_timeout_ms;
-  client->reconnect_first_ms = o->reconnect_first_ms;
-  client->reconnect_max_ms = o->reconnect_max_ms;
-  client->backoff_ms = o->reconnect_first_ms;
-  client->retry_interval_ms = o->retry_interval_ms;
-  client->is_bare = ipc__name_is_bare(o->base.name);
-  client->patience = 1;
-  client->attempt_due = 1;
-  client->random = (uint32_t) uv_hrtime() ^ (uint32_t) (uintptr_t) client;
-  return client;
-}
-
-static int create_channel(uv_loop_t* loop,
-                          const ipc__client_options_t* o,
-                          const char* os_name,
-                          ipc_channel_t** out) {
-  ipc__hub_t* hub;
+int ipc__client_create(uv_loop_t* loop,
+                       const ipc__settings_t* settings,
+                       const char* os_name,
+                       ipc__verdict_t verdict,
+                       ipc_channel_t** out) {
   ipc_channel_t* channel;
+  ipc__hub_t* hub;
   int err;
 
-  err = ipc__hub_create(loop, &o->base.channel, os_name, &hub);
+  err = ipc__hub_create(loop, settings, os_name, &hub);
   if (err != 0) return err;
   channel = ipc__channel_create(hub);
   if (channel == NULL) goto fail_hub;
-  channel->client = create_client(o);
+  channel->client = ipc__calloc(&settings->allocator, sizeof(*channel->client));
   if (channel->client == NULL) goto fail_channel;
   if (ipc__channel_is_native(channel) &&
-      ipc__channel_put_hello(channel, IPC__VERDICT_NONE) != 0) {
+      ipc__channel_put_hello(channel, verdict) != 0) {
     goto fail_client;
   }
   ipc__hub_unref(hub); /* the channel holds it now */
+  channel->state = IPC__CONNECTING;
   *out = channel;
   return 0;
 
@@ -388,6 +367,53 @@ fail_channel:
 fail_hub:
   ipc__hub_abandon(hub);
   return UV_ENOMEM;
+}
+
+void ipc__client_abandon(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+
+  ipc__queue_drop(hub, &channel->queue);
+  ipc__client_release(channel);
+  ipc__free(&hub->settings.allocator, channel);
+  ipc__hub_abandon(hub);
+}
+
+void ipc__client_begin(ipc_channel_t* channel, void* data) {
+  channel->client->attempt_due = 1;
+  channel->client->patience = 1;
+  channel->is_surfaced = 1;
+  ipc__loop_hold(channel->hub->own_loop);
+  channel->data = data;
+  ipc__hub_set_deadline(channel->hub, &channel->deadline,
+                        channel->client->connect_timeout_ms, 1,
+                        on_connect_deadline);
+  ipc__hub_due(channel->hub, channel);
+}
+
+/* UV_ENOMEM. */
+static int take_options(ipc_channel_t* channel,
+                        const ipc__client_options_t* o) {
+  const ipc_allocator_t* allocator = &channel->hub->settings.allocator;
+  ipc__client_t* client = channel->client;
+
+  if (o->server_user != NULL) {
+    client->server_user = ipc__strdup(allocator, o->server_user);
+    if (client->server_user == NULL) return UV_ENOMEM;
+  }
+  client->on_connect = o->on_connect;
+  client->server_peers = o->server_peers;
+  client->impersonation = o->impersonation;
+  client->wait_for_server = o->wait_for_server;
+  client->wait_for_instance = o->wait_for_instance;
+  client->wait_for_backlog = o->wait_for_backlog;
+  client->reconnect_first_ms = o->reconnect_first_ms;
+  client->reconnect_max_ms = o->reconnect_max_ms;
+  client->backoff_ms = o->reconnect_first_ms;
+  client->connect_timeout_ms = o->connect_timeout_ms;
+  client->retry_interval_ms = o->retry_interval_ms;
+  client->is_bare = ipc__name_is_bare(o->base.name);
+  client->random = (uint32_t) uv_hrtime() ^ (uint32_t) (uintptr_t) client;
+  return 0;
 }
 
 int ipc_client_connect(uv_loop_t* loop,
@@ -404,16 +430,15 @@ int ipc_client_connect(uv_loop_t* loop,
   if (o->base.error != 0) return o->base.error;
   err = ipc_name_resolve(o->base.name, &name);
   if (err != 0) return err;
-  err = create_channel(loop, o, name.os_name, &channel);
+  err = ipc__client_create(loop, &o->base.channel, name.os_name,
+                           IPC__VERDICT_NONE, &channel);
   if (err != 0) return err;
-
-  channel->state = IPC__CONNECTING;
-  channel->is_surfaced = 1;
-  ipc__loop_hold(channel->hub->own_loop);
-  channel->data = data;
-  ipc__hub_set_deadline(channel->hub, &channel->deadline, o->connect_timeout_ms,
-                        1, on_connect_deadline);
-  ipc__hub_due(channel->hub, channel);
+  err = take_options(channel, o);
+  if (err != 0) {
+    ipc__client_abandon(channel);
+    return err;
+  }
+  ipc__client_begin(channel, data);
   *out = channel;
   return 0;
 }

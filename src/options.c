@@ -1,4 +1,4 @@
-/* What both builders share: the options that every channel keeps, the checks of
+/* What all builders share: the options that every channel keeps, the checks of
  * their arguments, and the memory of the first bad one. Nothing here allocates,
  * looks at the system or keeps anything but borrowed pointers. */
 #include "options.h"
@@ -73,18 +73,17 @@ int ipc__option_check_text(ipc__options_t* o,
                             text == NULL ? "NULL" : "empty");
 }
 
-/* Says at once what listen and connect would say of the name. */
-static void check_name(ipc__options_t* o) {
+void ipc__option_set_name(ipc__options_t* o, const char* name) {
   ipc_name_info_t info;
   int err;
 
-  err = ipc_name_resolve(o->name, &info);
+  o->name = name;
+  err = ipc_name_resolve(name, &info);
   if (err != 0) ipc__option_refuse(o, err, "name: %s", info.reason);
 }
 
-void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name) {
+void ipc__option_init(ipc__options_t* o, uint32_t magic) {
   o->magic = magic;
-  o->name = name;
   o->channel.allocator = ipc__default_allocator;
   o->channel.framing = IPC_CHANNEL_FRAMING_NATIVE;
   o->channel.max_message_bytes = DEFAULT_MAX_MESSAGE;
@@ -96,7 +95,6 @@ void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name) {
   o->channel.heartbeat_ms = IPC_CHANNEL_INFINITE;
   o->channel.close_timeout_ms = DEFAULT_TIMEOUT_MS;
   o->channel.idle_timeout_ms = IPC_CHANNEL_INFINITE;
-  check_name(o);
 }
 
 const char* ipc__option_error(const ipc__options_t* o) {

@@ -4,7 +4,7 @@
 
 #include "ipc_channel.h"
 
-/* The part of both builders that every channel keeps for its life. */
+/* The part of all builders that every channel keeps for its life. */
 typedef struct ipc__settings_s {
   ipc_allocator_t allocator;
   ipc_message_cb on_message;
@@ -27,12 +27,12 @@ typedef struct ipc__settings_s {
   int idle_timeout_ms;
 } ipc__settings_t;
 
-/* What both builders begin with. */
+/* What all builders begin with. */
 typedef struct ipc__options_s {
   uint32_t magic; /* tells an initialised builder of the right kind */
   int error;      /* of the first bad value */
   char reason[IPC_CHANNEL_REASON_SIZE];
-  const char* name;
+  const char* name;        /* NULL: none */
   const char* native_only; /* an option that was set and makes no sense raw */
   ipc__settings_t channel;
 } ipc__options_t;
@@ -69,9 +69,17 @@ typedef struct ipc__client_options_s {
   ipc_connect_cb on_connect;
 } ipc__client_options_t;
 
+typedef struct ipc__channel_options_s {
+  ipc__options_t base;
+  int connect_timeout_ms;
+  ipc_connect_cb on_connect;
+} ipc__channel_options_t;
+
 /* options.c: the common part. Each takes NULL for a builder that was never
  * initialised, and answers UV_EINVAL. */
-void ipc__option_init(ipc__options_t* o, uint32_t magic, const char* name);
+void ipc__option_init(ipc__options_t* o, uint32_t magic);
+/* Takes the name, and says at once what listen and connect would say of it. */
+void ipc__option_set_name(ipc__options_t* o, const char* name);
 const char* ipc__option_error(const ipc__options_t* o);
 int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing);
 int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out);
@@ -122,5 +130,7 @@ const ipc__server_options_t* ipc__server_options(
     const ipc_server_options_t* options);
 const ipc__client_options_t* ipc__client_options(
     const ipc_client_options_t* options);
+const ipc__channel_options_t* ipc__channel_options(
+    const ipc_channel_options_t* options);
 
 #endif /* IPC_CHANNEL_OPTIONS_H */

@@ -37,7 +37,8 @@ void ipc_client_options_init(ipc_client_options_t* options, const char* name) {
 
   if (o == NULL) return;
   memset(options, 0, sizeof(*options));
-  ipc__option_init(&o->base, CLIENT_MAGIC, name);
+  ipc__option_init(&o->base, CLIENT_MAGIC);
+  ipc__option_set_name(&o->base, name);
   o->connect_timeout_ms = DEFAULT_CONNECT_MS;
   o->retry_interval_ms = DEFAULT_RETRY_MS;
   o->wait_for_instance = 1;

@@ -38,7 +38,8 @@ void ipc_server_options_init(ipc_server_options_t* options, const char* name) {
 
   if (o == NULL) return;
   memset(options, 0, sizeof(*options));
-  ipc__option_init(&o->base, SERVER_MAGIC, name);
+  ipc__option_init(&o->base, SERVER_MAGIC);
+  ipc__option_set_name(&o->base, name);
   o->handshake_timeout_ms = DEFAULT_HANDSHAKE_MS;
   o->waiting_instances = o->mode = o->uid = o->gid = -1;
 }

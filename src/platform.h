@@ -38,10 +38,7 @@ int ipc__name_probe(const char* os_name,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer);
 
-/* ---- Handles and peers (peer.c) ----------------------------------------- */
-
-/* Closes a handle that was never given to libuv. */
-void ipc__handle_close(uv_os_fd_t handle);
+/* ---- Peers (peer.c) ----------------------------------------------------- */
 
 /* Who is at the other end of a connected handle; `is_server`: the other end is
  * the server. UV_EACCES: the system won't say. */
@@ -66,6 +63,31 @@ int ipc__group_resolve(const ipc_allocator_t* allocator,
 int ipc__peer_in_group(uv_os_fd_t handle,
                        const ipc_peer_t* peer,
                        const char* group_id);
+
+/* ---- Handles (handle.c) ------------------------------------------------- */
+
+/* Closes a handle that was never given to libuv. */
+void ipc__handle_close(uv_os_fd_t handle);
+
+typedef struct ipc__handle_info_s {
+  ipc_transport_t transport;
+  int can_read;
+  int can_write;
+} ipc__handle_info_t;
+
+/* What a handle is and may do. UV_EBADF: it isn't open; UV_EINVAL: it is
+ * nothing that a stream can be made of (a file, a directory, a terminal, a
+ * socket that listens, isn't connected or is no stream); UV_EACCES: the system
+ * won't say. Doesn't change the handle. */
+int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info);
+
+/* ---- Pairs (pair.c) ------------------------------------------------------ */
+
+/* Two handles that are connected with each other and have no name that anybody
+ * else could use. `flags` are those of ipc_pair_create and make sense together;
+ * with IPC_PAIR_ONE_WAY ends[0] reads and ends[1] writes. `bytes`: of the
+ * system's buffers, 0: its default; a hint. What the system says. */
+int ipc__pair_create(unsigned int flags, size_t bytes, uv_os_fd_t ends[2]);
 
 /* ---- Listener (listener.c) ---------------------------------------------- */
 
@@ -229,6 +251,18 @@ void ipc__stream_buffer_sizes(ipc__stream_t* stream,
                               size_t* out_bytes);
 
 uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream);
+
+/* What is under the stream. */
+ipc_transport_t ipc__stream_transport(const ipc__stream_t* stream);
+
+/* Whether a stream that is OUTBOUND is to be read for the peer's end. POSIX:
+ * unless the handle can't be read. Windows: never. */
+int ipc__stream_sees_end(const ipc__stream_t* stream);
+
+/* Another handle for the same connection, which stays when the stream is
+ * closed. To be called where nothing is being written. Windows: UV_ENOTSUP,
+ * since a handle can't leave libuv's completion port. */
+int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle);
 
 /* Closes; the peer sees the end now. A write under way calls on_written with
  * UV_ECANCELED, or not at all; on_closed is last. */

@@ -29,10 +29,6 @@ typedef int group_list_t; /* what getgrouplist takes */
 typedef gid_t group_list_t;
 #endif
 
-void ipc__handle_close(uv_os_fd_t handle) {
-  close(handle);
-}
-
 #ifdef __linux__
 static int get_credentials(int fd, pid_t* pid, uid_t* uid, gid_t* gid) {
   struct ucred credentials;

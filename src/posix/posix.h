@@ -1,8 +1,10 @@
-/* What the files of src/posix share: sockets made the way we want them, the
- * directory of bare names, groups, and the lock that says who owns a name. */
+/* What the files of src/posix share: sockets and pipes made the way we want
+ * them, writes that raise no signal, the directory of bare names, groups, and
+ * the lock that says who owns a name. */
 #ifndef IPC_CHANNEL_POSIX_H
 #define IPC_CHANNEL_POSIX_H
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -25,13 +27,24 @@
 /* errno as a UV_E* code. */
 int ipc__errno(void);
 
-/* ---- Sockets (socket.c) ------------------------------------------------- */
+/* ---- Sockets and pipes (socket.c) --------------------------------------- */
 
 /* An unconnected stream socket: closed on exec, non-blocking, no SIGPIPE. */
 int ipc__socket_open(int* fd);
 
 /* The next client, its socket made like that; UV_EAGAIN: there is none. */
 int ipc__socket_accept(int listening, int* fd);
+
+/* Two of them, connected with each other. */
+int ipc__socket_pair(int ends[2]);
+
+/* An anonymous pipe, made like that but for SIGPIPE: ends[0] reads. */
+int ipc__pipe_pair(int ends[2]);
+
+/* Spares whoever writes to a socket that others made the SIGPIPE; 0 where that
+ * can't be had (macOS: of one whose peer has gone). Where the system has no
+ * option for it, MSG_NOSIGNAL does it. */
+int ipc__socket_mute(int fd);
 
 int ipc__socket_bind(int fd, const char* path);
 
@@ -49,6 +62,11 @@ void ipc__socket_set_buffers(int fd, size_t in_bytes, size_t out_bytes);
 /* The sizes in effect; 0 where the system won't say. */
 void ipc__socket_get_buffers(int fd, size_t* in_bytes, size_t* out_bytes);
 
+/* The same for pipes, where only Linux has a say: both of its ends get the
+ * size, which may be less. */
+void ipc__pipe_set_buffer(int fd, size_t bytes);
+size_t ipc__pipe_get_buffer(int fd);
+
 /* The permission bits that bind gives the file at most, where the system lets
  * a socket say that (Linux). Elsewhere nobody gets in before listen anyway. */
 int ipc__socket_limit_mode(int fd, mode_t mode);
@@ -56,6 +74,19 @@ int ipc__socket_limit_mode(int fd, mode_t mode);
 /* What a caller does with ECONNREFUSED: whether it proves that nobody serves
  * the socket. On macOS a full backlog says the same. */
 #define IPC__REFUSED_MEANS_DEAD IPC__LINUX
+
+/* ---- Writing without a signal (sigpipe.c) ------------------------------- */
+
+typedef struct ipc__sigpipe_s {
+  sigset_t before; /* the thread's mask */
+  int was_pending;
+} ipc__sigpipe_t;
+
+/* Between the two this thread's writes may fail with EPIPE as often as they
+ * like: no SIGPIPE comes of it. One that was pending before stays so. Both keep
+ * errno. */
+void ipc__sigpipe_hold(ipc__sigpipe_t* held);
+void ipc__sigpipe_release(const ipc__sigpipe_t* held);
 
 /* ---- Names (name.c) ----------------------------------------------------- */
 

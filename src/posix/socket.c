@@ -1,9 +1,9 @@
-/* Sockets made the way this library wants them: closed on exec and
+/* Sockets and pipes made the way this library wants them: closed on exec and
  * non-blocking from the first moment where the system can do that, from the
- * second where it can't, and never raising SIGPIPE. Most of what differs
- * between the POSIX systems is in this file. It decides nothing: errors go up
- * as the system gives them. */
-#define _GNU_SOURCE 1      /* accept4 */
+ * second where it can't, and sockets never raising SIGPIPE. Most of what
+ * differs between the POSIX systems is in this file. It decides nothing: errors
+ * go up as the system gives them. */
+#define _GNU_SOURCE 1      /* accept4, pipe2, F_SETPIPE_SZ */
 #define _DARWIN_C_SOURCE 1 /* SO_NOSIGPIPE */
 
 #include <errno.h>
@@ -14,8 +14,25 @@
 
 #include "posix.h"
 
+/* What a pipe holds at least, on Linux: a page. */
+#define PIPE_BYTES_MIN 4096
+
 int ipc__errno(void) {
   return uv_translate_sys_error(errno);
+}
+
+/* macOS refuses options on a socket whose peer has gone (EINVAL), but an
+ * accepted socket has this one from the listening socket already. */
+int ipc__socket_mute(int fd) {
+#ifdef SO_NOSIGPIPE
+  int on;
+
+  on = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on)) == 0;
+#else
+  (void) fd;
+  return 1;
+#endif
 }
 
 #if !IPC__LINUX
@@ -29,19 +46,6 @@ static int set_flags(int fd) {
   return 0;
 }
 
-/* macOS refuses options on a socket whose peer has gone (EINVAL), but an
- * accepted socket has this one from the listening socket already. */
-static void set_no_sigpipe(int fd) {
-#ifdef SO_NOSIGPIPE
-  int on;
-
-  on = 1;
-  (void) setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
-#else
-  (void) fd;
-#endif
-}
-
 /* Takes over a descriptor that has just been made. */
 static int prepare(int made, int* fd) {
   int err;
@@ -52,9 +56,22 @@ static int prepare(int made, int* fd) {
     close(made);
     return err;
   }
-  set_no_sigpipe(made);
+  (void) ipc__socket_mute(made);
   *fd = made;
   return 0;
+}
+
+/* The same for two, as one. */
+static int prepare_both(int result, const int ends[2]) {
+  int err;
+
+  if (result == -1) return ipc__errno();
+  err = set_flags(ends[0]);
+  if (err == 0) err = set_flags(ends[1]);
+  if (err == 0) return 0;
+  close(ends[0]);
+  close(ends[1]);
+  return err;
 }
 #endif
 
@@ -73,6 +90,31 @@ int ipc__socket_accept(int listening, int* fd) {
   return *fd == -1 ? ipc__errno() : 0;
 #else
   return prepare(accept(listening, NULL, NULL), fd);
+#endif
+}
+
+int ipc__socket_pair(int ends[2]) {
+#if IPC__LINUX
+  int type;
+
+  type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  return socketpair(AF_UNIX, type, 0, ends) == -1 ? ipc__errno() : 0;
+#else
+  int err;
+
+  err = prepare_both(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), ends);
+  if (err != 0) return err;
+  (void) ipc__socket_mute(ends[0]);
+  (void) ipc__socket_mute(ends[1]);
+  return 0;
+#endif
+}
+
+int ipc__pipe_pair(int ends[2]) {
+#if IPC__LINUX
+  return pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1 ? ipc__errno() : 0;
+#else
+  return prepare_both(pipe(ends), ends);
 #endif
 }
 
@@ -165,4 +207,31 @@ static size_t get_buffer(int fd, int option) {
 void ipc__socket_get_buffers(int fd, size_t* in_bytes, size_t* out_bytes) {
   *in_bytes = get_buffer(fd, SO_RCVBUF);
   *out_bytes = get_buffer(fd, SO_SNDBUF);
+}
+
+/* Without privileges, no more than a limit of the system's (EPERM). */
+void ipc__pipe_set_buffer(int fd, size_t bytes) {
+#if IPC__LINUX
+  int size;
+
+  size = bytes > INT_MAX ? INT_MAX : (int) bytes;
+  while (size > 0 && fcntl(fd, F_SETPIPE_SZ, size) == -1 &&
+         size > PIPE_BYTES_MIN)
+    size /= 2;
+#else
+  (void) fd;
+  (void) bytes;
+#endif
+}
+
+size_t ipc__pipe_get_buffer(int fd) {
+#if IPC__LINUX
+  int size;
+
+  size = fcntl(fd, F_GETPIPE_SZ);
+  return size == -1 ? 0 : (size_t) size;
+#else
+  (void) fd;
+  return 0;
+#endif
 }

@@ -1,18 +1,19 @@
-/* A connected socket under libuv: libuv reads, we write, because what libuv
- * writes raises SIGPIPE. A write that finds no room waits with a uv_poll_t on a
- * duplicate of the descriptor, since libuv watches the descriptor itself. The
- * duplicate must never outlive the call that closes the stream: while it is
- * open, the peer sees no end. */
-#define _DARWIN_C_SOURCE 1 /* MSG_NOSIGNAL, where it is there */
+/* A connected socket, pipe or FIFO under libuv: libuv reads, we write, because
+ * what libuv writes raises SIGPIPE. A write that finds no room waits with a
+ * uv_poll_t on a duplicate of the descriptor, since libuv watches the
+ * descriptor itself. The duplicate must never outlive the call that closes the
+ * stream: while it is open, the peer sees no end. */
+#define _DARWIN_C_SOURCE 1 /* MSG_NOSIGNAL, F_SETNOSIGPIPE */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "posix.h"
 
-/* macOS: every socket has SO_NOSIGPIPE instead. */
+/* Some macOS: sockets have SO_NOSIGPIPE instead. */
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
 #endif
@@ -42,6 +43,23 @@ static int move_above_stdio(int* fd) {
   return 0;
 }
 
+/* What there is to know of a descriptor once and for all. */
+static int look_at(ipc__stream_t* stream, int fd) {
+  struct stat status;
+
+  if (fstat(fd, &status) == -1) return ipc__errno();
+  if (S_ISSOCK(status.st_mode)) {
+    stream->os.transport = IPC_CHANNEL_TRANSPORT_UNIX_SOCKET;
+    stream->os.is_muted = ipc__socket_mute(fd);
+    return 0;
+  }
+  stream->os.transport = IPC_CHANNEL_TRANSPORT_PIPE;
+#ifdef F_SETNOSIGPIPE
+  stream->os.is_muted = fcntl(fd, F_SETNOSIGPIPE, 1) != -1;
+#endif
+  return 0;
+}
+
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
@@ -52,8 +70,9 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->allocator = allocator;
   stream->on_written = on_written;
   stream->on_closed = NULL;
-  stream->os.room = NULL;
+  memset(&stream->os, 0, sizeof(stream->os));
   err = uv_pipe_init(loop, &stream->pipe, 0);
+  if (err == 0) err = look_at(stream, handle);
   if (err == 0) err = move_above_stdio(&handle);
   if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
   if (err != 0) close(handle);
@@ -124,19 +143,44 @@ static size_t fill_iovec(struct iovec* vector,
   return i;
 }
 
+static ssize_t write_once(const ipc__stream_t* stream,
+                          struct iovec* vector,
+                          size_t count) {
+  struct msghdr message = {0};
+  int fd;
+
+  fd = ipc__stream_handle(stream);
+  if (stream->os.transport == IPC_CHANNEL_TRANSPORT_PIPE)
+    return writev(fd, vector, (int) count);
+  message.msg_iov = vector;
+  message.msg_iovlen = count;
+  return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* As write(2), but for the signal. */
+static ssize_t write_quietly(const ipc__stream_t* stream,
+                             struct iovec* vector,
+                             size_t count) {
+  ipc__sigpipe_t held;
+  ssize_t written;
+
+  if (stream->os.is_muted) return write_once(stream, vector, count);
+  ipc__sigpipe_hold(&held);
+  written = write_once(stream, vector, count);
+  ipc__sigpipe_release(&held);
+  return written;
+}
+
 ssize_t ipc__stream_write(ipc__stream_t* stream,
                           const uv_buf_t* buffers,
                           unsigned int count) {
   struct iovec vector[IPC__STREAM_WRITE_BUFFERS];
-  struct msghdr message = {0};
+  size_t entries;
   ssize_t written;
-  int fd;
 
-  message.msg_iov = vector;
-  message.msg_iovlen = fill_iovec(vector, buffers, count);
-  fd = ipc__stream_handle(stream);
+  entries = fill_iovec(vector, buffers, count);
   do {
-    written = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    written = write_quietly(stream, vector, entries);
   } while (written == -1 && errno == EINTR);
 
   if (written >= 0) return written;
@@ -157,7 +201,7 @@ ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
 
   fd = ipc__stream_handle(stream);
   do {
-    received = recv(fd, data, size, MSG_DONTWAIT);
+    received = read(fd, data, size);
   } while (received == -1 && errno == EINTR);
   if (received > 0) return received;
   return received == 0 ? UV_EOF : ipc__errno();
@@ -165,6 +209,7 @@ ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
 
 int ipc__stream_shutdown(ipc__stream_t* stream) {
   if (shutdown(ipc__stream_handle(stream), SHUT_WR) == 0) return 0;
+  if (errno == ENOTSOCK) return UV_ENOTSUP;
   return errno == ENOTCONN ? UV_EPIPE : ipc__errno();
 }
 
@@ -173,10 +218,55 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
   return 0;
 }
 
+/* How the descriptor was opened; -1: there is none. */
+static int access_mode(const ipc__stream_t* stream) {
+  int flags;
+
+  flags = fcntl(ipc__stream_handle(stream), F_GETFL);
+  return flags == -1 ? -1 : flags & O_ACCMODE;
+}
+
+/* A pipe has one buffer, for the direction that it goes. */
+static void pipe_sizes(const ipc__stream_t* stream,
+                       size_t* in_bytes,
+                       size_t* out_bytes) {
+  size_t bytes;
+  int access;
+
+  bytes = ipc__pipe_get_buffer(ipc__stream_handle(stream));
+  access = access_mode(stream);
+  *in_bytes = access == O_WRONLY ? 0 : bytes;
+  *out_bytes = access == O_RDONLY ? 0 : bytes;
+}
+
 void ipc__stream_buffer_sizes(ipc__stream_t* stream,
                               size_t* in_bytes,
                               size_t* out_bytes) {
-  ipc__socket_get_buffers(ipc__stream_handle(stream), in_bytes, out_bytes);
+  if (stream->os.transport == IPC_CHANNEL_TRANSPORT_PIPE)
+    pipe_sizes(stream, in_bytes, out_bytes);
+  else
+    ipc__socket_get_buffers(ipc__stream_handle(stream), in_bytes, out_bytes);
+}
+
+ipc_transport_t ipc__stream_transport(const ipc__stream_t* stream) {
+  return stream->os.transport;
+}
+
+int ipc__stream_sees_end(const ipc__stream_t* stream) {
+  int access;
+
+  access = access_mode(stream);
+  return access == O_RDONLY || access == O_RDWR;
+}
+
+/* Not of the room's descriptor, which goes with the stream. */
+int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle) {
+  int fd;
+
+  fd = fcntl(ipc__stream_handle(stream), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (fd == -1) return ipc__errno();
+  *handle = fd;
+  return 0;
 }
 
 /* The later of the two handles to close reports it. */

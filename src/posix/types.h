@@ -10,12 +10,13 @@
 #define IPC__HAS_HALF_CLOSE 1
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 1
-/* Whether a raw stream that is OUTBOUND is read for the peer's end. */
-#define IPC__OUTBOUND_SEES_END 1
-
+/* Of an endpoint with a name. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_UNIX_SOCKET
 
 typedef struct ipc__stream_os_s {
+  ipc_transport_t transport;
+  /* Whether the system spares us the SIGPIPE; else each write holds it back. */
+  int is_muted;
   /* Waits for room on a duplicate of the descriptor; made when a write first
    * finds none, kept until the stream closes. NULL: never needed. */
   struct ipc__room_s* room;

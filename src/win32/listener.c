@@ -13,9 +13,8 @@
 
 #include "../alloc.h"
 
-/* libuv's numbers, for its own servers. */
+/* libuv's number, for its own servers. */
 #define DEFAULT_INSTANCES 4
-#define DEFAULT_BUFFER_BYTES 65536
 
 /* So many clients at most in one turn of the loop; others want their turn. */
 #define ACCEPTS_PER_TURN 16
@@ -257,7 +256,7 @@ static void on_wake(uv_async_t* async) {
 /* ---- Opening ------------------------------------------------------------ */
 
 static DWORD buffer_bytes(size_t asked) {
-  return asked == 0 ? DEFAULT_BUFFER_BYTES : (DWORD) asked;
+  return asked == 0 ? IPC__PIPE_BUFFER_BYTES : (DWORD) asked;
 }
 
 static DWORD pipe_direction(ipc_access_t access) {

@@ -1,7 +1,6 @@
-/* Handles that libuv has not got yet, and who is at the other end of a pipe. It
- * must never take a process id for an identity, never leave the thread in
- * another user's clothes, and never call GetNamedPipeClientComputerName (Wine
- * aborts in it).
+/* Who is at the other end of a pipe. It must never take a process id for an
+ * identity, never leave the thread in another user's clothes, and never call
+ * GetNamedPipeClientComputerName (Wine aborts in it).
  *
  * What can be forged, by a user without privileges:
  *  - A process id stays with the pipe when its process has left and handed its
@@ -23,10 +22,6 @@
 
 #define SID_SYSTEM "S-1-5-18"
 #define SID_ADMINISTRATORS "S-1-5-32-544"
-
-void ipc__handle_close(uv_os_fd_t handle) {
-  CloseHandle(handle);
-}
 
 /* The token of the client, or NULL. Opened as ourselves: as the client, who may
  * be known to us by name only, we could not even open it. */

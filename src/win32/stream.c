@@ -14,49 +14,25 @@
 /* The CRT's descriptors that libuv never closes. */
 #define STANDARD_DESCRIPTORS 3
 
-/* Out of winternl.h and the driver kit, too. */
+/* Out of the driver kit, too. */
 #define FILE_PIPE_LOCAL_INFORMATION_CLASS 24
-#define FILE_PIPE_STATE_CONNECTED 3
-#define FILE_PIPE_END_SERVER 1
-
-typedef struct io_status_block_s {
-  union {
-    LONG status;
-    void* pointer;
-  } u;
-  ULONG_PTR information;
-} io_status_block_t;
-
-typedef LONG(WINAPI* nt_query_information_file_t)(HANDLE file,
-                                                  io_status_block_t* status,
-                                                  void* information,
-                                                  ULONG size,
-                                                  int information_class);
 
 /* ---- How full the pipe is ----------------------------------------------- */
 
 int ipc__pipe_query(HANDLE pipe, ipc__pipe_state_t* state) {
-  HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-  nt_query_information_file_t query_file;
-  io_status_block_t status;
-
-  if (ntdll == NULL) return 0;
-  query_file = (nt_query_information_file_t) (void (*)(void)) GetProcAddress(
-      ntdll, "NtQueryInformationFile");
-  return query_file != NULL &&
-         query_file(pipe, &status, state, sizeof(*state),
-                    FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0;
+  return ipc__file_query(pipe, FILE_PIPE_LOCAL_INFORMATION_CLASS, state,
+                         sizeof(*state));
 }
 
 /* The same for our end of a pipe that still has another. */
 static int query(const ipc__stream_t* stream, ipc__pipe_state_t* state) {
   return ipc__pipe_query(ipc__stream_handle(stream), state) &&
-         state->state == FILE_PIPE_STATE_CONNECTED;
+         state->state == IPC__PIPE_CONNECTED;
 }
 
 /* How much of the room for what we write is in use. */
 static ULONG used_quota(const ipc__pipe_state_t* state) {
-  ULONG quota = state->end == FILE_PIPE_END_SERVER ? state->outbound_quota
+  ULONG quota = state->end == IPC__PIPE_END_SERVER ? state->outbound_quota
                                                    : state->inbound_quota;
   if (state->write_quota_available > quota) return 0;
   return quota - state->write_quota_available;
@@ -215,6 +191,22 @@ uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream) {
     return INVALID_HANDLE_VALUE;
   }
   return handle;
+}
+
+ipc_transport_t ipc__stream_transport(const ipc__stream_t* stream) {
+  (void) stream;
+  return IPC_CHANNEL_TRANSPORT_NAMED_PIPE;
+}
+
+int ipc__stream_sees_end(const ipc__stream_t* stream) {
+  (void) stream;
+  return 0;
+}
+
+int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle) {
+  (void) stream;
+  (void) handle;
+  return UV_ENOTSUP;
 }
 
 static void on_closed(uv_handle_t* handle) {

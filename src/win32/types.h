@@ -10,9 +10,7 @@
 #define IPC__HAS_HALF_CLOSE 0
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 0
-/* Whether a raw stream that is OUTBOUND is read for the peer's end. */
-#define IPC__OUTBOUND_SEES_END 0
-
+/* Of an endpoint with a name. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_NAMED_PIPE
 
 typedef struct ipc__stream_os_s {

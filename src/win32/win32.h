@@ -10,6 +10,10 @@
 /* CreateNamedPipe takes 256 UTF-16 units, the prefix included. */
 #define IPC__PIPE_NAME_LIMIT 256
 
+/* The buffers of a pipe where nobody asks for others: libuv's number, for its
+ * own servers. */
+#define IPC__PIPE_BUFFER_BYTES 65536
+
 /* The rights that a client has and asks for: read, write, attributes, the
  * security descriptor, wait. It is what GENERIC_READ | GENERIC_WRITE would be
  * without FILE_CREATE_PIPE_INSTANCE, the right to answer in the server's place,
@@ -56,6 +60,24 @@ int ipc__pipe_open(const char* os_name,
                    ipc_impersonation_t level,
                    HANDLE* pipe);
 
+/* ---- handle.c ----------------------------------------------------------- */
+
+/* What the NT functions that ask about handles write beside their answer. */
+typedef struct ipc__io_status_s {
+  union {
+    LONG status;
+    void* pointer;
+  } u;
+  ULONG_PTR information;
+} ipc__io_status_t;
+
+/* A function of ntdll.dll, which has no import library everywhere; NULL. */
+FARPROC ipc__nt_function(const char* name);
+
+/* NtQueryInformationFile, for an answer of exactly so many bytes; 0 where the
+ * system won't say. */
+int ipc__file_query(HANDLE file, int what, void* answer, ULONG size);
+
 /* ---- stream.c ----------------------------------------------------------- */
 
 /* What the kernel knows of a pipe and of the end that asks. Out of winternl.h
@@ -75,6 +97,11 @@ typedef struct ipc__pipe_state_s {
 
 #define IPC__PIPE_INBOUND 0 /* to the server */
 #define IPC__PIPE_OUTBOUND 1
+
+#define IPC__PIPE_CONNECTED 3
+#define IPC__PIPE_CLOSING 4 /* the other end has gone */
+
+#define IPC__PIPE_END_SERVER 1
 
 /* Fills `state`; 0 where the system won't say. Needs FILE_READ_ATTRIBUTES,
  * which the server's end of an outbound pipe hasn't got. Can't block: the

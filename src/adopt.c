@@ -1,0 +1,137 @@
+/* Channels without a name: out of a pair, or of a handle that somebody else has
+ * made, and the way back to a handle. */
+#include "channel.h"
+
+/* Whether a channel with these settings can live on the handle. */
+static int check_handle(const ipc__settings_t* settings, uv_os_fd_t handle) {
+  ipc__handle_info_t info;
+  int err;
+
+  err = ipc__handle_inspect(handle, &info);
+  if (err != 0) return err;
+  if (settings->framing != IPC_CHANNEL_FRAMING_RAW ||
+      settings->access == IPC_CHANNEL_ACCESS_DUPLEX) {
+    return info.can_read && info.can_write ? 0 : UV_EACCES;
+  }
+  if (settings->access == IPC_CHANNEL_ACCESS_INBOUND) {
+    return info.can_read ? 0 : UV_EACCES;
+  }
+  return info.can_write ? 0 : UV_EACCES;
+}
+
+/* When this succeeds the handle is the channel's. */
+static int create(uv_loop_t* loop,
+                  const ipc_channel_options_t* options,
+                  uv_os_fd_t handle,
+                  ipc_channel_t** out) {
+  const ipc__channel_options_t* o = ipc__channel_options(options);
+  ipc_channel_t* channel;
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  if (o->base.error != 0) return o->base.error;
+  err = check_handle(&o->base.channel, handle);
+  if (err != 0) return err;
+  err = ipc__client_create(loop, &o->base.channel, "", IPC__VERDICT_ACCEPTED,
+                           &channel);
+  if (err != 0) return err;
+  channel->client->on_connect = o->on_connect;
+  channel->client->is_nameless = 1;
+  channel->client->handle = handle;
+  channel->client->has_handle = 1;
+  channel->client->connect_timeout_ms = o->connect_timeout_ms;
+  *out = channel;
+  return 0;
+}
+
+int ipc_channel_open(uv_loop_t* loop,
+                     const ipc_channel_options_t* options,
+                     uv_os_fd_t handle,
+                     void* data,
+                     ipc_channel_t** channel) {
+  int err;
+
+  if (channel == NULL) return UV_EINVAL;
+  *channel = NULL;
+  err = create(loop, options, handle, channel);
+  if (err == 0) ipc__client_begin(*channel, data);
+  return err;
+}
+
+/* Whether bytes would be left behind with the channel. */
+static int holds_bytes(const ipc_channel_t* channel) {
+  const ipc__hub_t* hub = channel->hub;
+
+  if (channel->queue.records.count > 0 || channel->write_busy) return 1;
+  if (channel->state == IPC__CONNECTING) return 0; /* its hello, at most */
+  if (hub->window.channel == channel && hub->window.size > 0) return 1;
+  return ipc__queue_bytes(&channel->queue) > 0 || channel->partial_size > 0;
+}
+
+int ipc_channel_release(ipc_channel_t* channel, uv_os_fd_t* handle) {
+  ipc__client_t* client;
+  int err;
+
+  if (channel == NULL || handle == NULL) return UV_EINVAL;
+  client = channel->client;
+  if (channel->close_due) return UV_ENOTCONN;
+  if (channel->state == IPC__GREETING) return UV_EBUSY;
+  if (channel->state == IPC__CONNECTING && client->has_handle) {
+    if (holds_bytes(channel)) return UV_EBUSY;
+    *handle = client->handle;
+    client->has_handle = 0;
+  } else if (channel->state == IPC__OPEN && !channel->read_ended) {
+    if (holds_bytes(channel)) return UV_EBUSY;
+    err = ipc__stream_duplicate(&channel->stream, handle);
+    if (err != 0) return err;
+  } else {
+    return UV_ENOTCONN;
+  }
+  return ipc_channel_disconnect(channel);
+}
+
+/* ---- Pairs -------------------------------------------------------------- */
+
+int ipc_pair_create(unsigned int flags,
+                    size_t buffer_bytes,
+                    uv_os_fd_t ends[2]) {
+  const unsigned int known = IPC_PAIR_ONE_WAY | IPC_PAIR_INHERITABLE_0 |
+                             IPC_PAIR_INHERITABLE_1 | IPC_PAIR_BLOCKING_0 |
+                             IPC_PAIR_BLOCKING_1;
+
+  if (ends == NULL || (flags & ~known) != 0) return UV_EINVAL;
+  return ipc__pair_create(flags, buffer_bytes, ends);
+}
+
+int ipc_channel_pair(uv_loop_t* loop,
+                     const ipc_channel_options_t* const options[2],
+                     void* const data[2],
+                     ipc_channel_t* channels[2]) {
+  ipc_channel_t* first;
+  ipc_channel_t* second;
+  uv_os_fd_t ends[2];
+  int err;
+
+  if (options == NULL || data == NULL || channels == NULL) return UV_EINVAL;
+  channels[0] = channels[1] = NULL;
+  err = ipc_pair_create(IPC_PAIR_DUPLEX, 0, ends);
+  if (err != 0) return err;
+  err = create(loop, options[0], ends[0], &first);
+  if (err != 0) goto fail_ends;
+  err = create(loop, options[1], ends[1], &second);
+  if (err != 0) goto fail_first;
+  ipc__client_begin(first, data[0]);
+  ipc__client_begin(second, data[1]);
+  channels[0] = first;
+  channels[1] = second;
+  return 0;
+
+fail_first:
+  ipc__client_abandon(first);
+  ipc__handle_close(ends[1]);
+  return err;
+fail_ends:
+  ipc__handle_close(ends[0]);
+  ipc__handle_close(ends[1]);
+  return err;
+}
