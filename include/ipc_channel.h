@@ -923,7 +923,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_resume(ipc_channel_t* channel);
 /* Ends our side after all that was sent: the peer gets on_end(0) and may still
  * answer. UV_EPIPE: dead, closing or ended before. UV_EACCES: an inbound
  * channel. UV_ENOTSUP: a raw channel on
- * Windows, whose pipes have no half-close. */
+ * Windows, whose pipes have no half-close, or on a POSIX pipe, which goes one
+ * way only: close it. */
 IPC_CHANNEL_EXTERN int ipc_channel_end(ipc_channel_t* channel);
 
 /* Closes: sends what is queued, ends our side, waits until the peer has taken
@@ -1013,8 +1014,6 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_connect(
     ipc_channel_options_t* options, ipc_connect_cb cb);
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_framing(
     ipc_channel_options_t* options, ipc_framing_t framing);
-IPC_CHANNEL_EXTERN int ipc_channel_options_set_buffer_sizes(
-    ipc_channel_options_t* options, size_t in_bytes, size_t out_bytes);
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_message_bytes(
     ipc_channel_options_t* options, size_t bytes);
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_queue_bytes(
@@ -1053,7 +1052,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_close(
  * option, see ipc_channel_options_error; or nothing that a channel can be made
  * of: a file, a terminal, a socket that listens or isn't connected; UV_EBADF
  * not an open handle; UV_EACCES  it doesn't go the way that the options say, or
- * (native framing) not both ways; UV_ENOMEM. */
+ * (native framing) not both ways, as no POSIX pipe does; UV_ENOMEM. An outbound
+ * pipe (POSIX) has no on_end: a send that finds its reader gone ends with
+ * UV_EPIPE. */
 IPC_CHANNEL_EXTERN int ipc_channel_open(uv_loop_t* loop,
                                         const ipc_channel_options_t* options,
                                         uv_os_fd_t handle,
@@ -1092,8 +1093,8 @@ IPC_CHANNEL_EXTERN int ipc_pair_create(unsigned int flags,
                                        uv_os_fd_t ends[2]);
 
 /* Both ends of a duplex pair as channels on one loop; `options` and `data` are
- * one for each. With `loop` NULL each has a private loop. After an error there
- * is neither. */
+ * one for each. With `loop` NULL they share a private loop. After an error
+ * there is neither. */
 IPC_CHANNEL_EXTERN int ipc_channel_pair(
     uv_loop_t* loop,
     const ipc_channel_options_t* const options[2],

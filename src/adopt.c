@@ -2,15 +2,20 @@
  * made, and the way back to a handle. */
 #include "channel.h"
 
-/* Whether a channel with these settings can live on the handle. */
-static int check_handle(const ipc__settings_t* settings, uv_os_fd_t handle) {
+/* Whether a channel with these settings can live on the handle. A FIFO that is
+ * open for both is connected with itself. */
+static int check_handle(const ipc__settings_t* settings,
+                        uv_os_fd_t handle,
+                        ipc_transport_t* transport) {
   ipc__handle_info_t info;
   int err;
 
   err = ipc__handle_inspect(handle, &info);
   if (err != 0) return err;
+  *transport = info.transport;
   if (settings->framing != IPC_CHANNEL_FRAMING_RAW ||
       settings->access == IPC_CHANNEL_ACCESS_DUPLEX) {
+    if (info.transport == IPC_CHANNEL_TRANSPORT_PIPE) return UV_EACCES;
     return info.can_read && info.can_write ? 0 : UV_EACCES;
   }
   if (settings->access == IPC_CHANNEL_ACCESS_INBOUND) {
@@ -25,18 +30,20 @@ static int create(uv_loop_t* loop,
                   uv_os_fd_t handle,
                   ipc_channel_t** out) {
   const ipc__channel_options_t* o = ipc__channel_options(options);
+  ipc_transport_t transport;
   ipc_channel_t* channel;
   int err;
 
   if (o == NULL) return UV_EINVAL;
   if (o->base.error != 0) return o->base.error;
-  err = check_handle(&o->base.channel, handle);
+  err = check_handle(&o->base.channel, handle, &transport);
   if (err != 0) return err;
   err = ipc__client_create(loop, &o->base.channel, "", IPC__VERDICT_ACCEPTED,
                            &channel);
   if (err != 0) return err;
   channel->client->on_connect = o->on_connect;
   channel->client->is_nameless = 1;
+  channel->client->transport = transport;
   channel->client->handle = handle;
   channel->client->has_handle = 1;
   channel->client->connect_timeout_ms = o->connect_timeout_ms;
@@ -109,6 +116,7 @@ int ipc_channel_pair(uv_loop_t* loop,
                      ipc_channel_t* channels[2]) {
   ipc_channel_t* first;
   ipc_channel_t* second;
+  ipc__loop_t* own_loop;
   uv_os_fd_t ends[2];
   int err;
 
@@ -118,8 +126,11 @@ int ipc_channel_pair(uv_loop_t* loop,
   if (err != 0) return err;
   err = create(loop, options[0], ends[0], &first);
   if (err != 0) goto fail_ends;
-  err = create(loop, options[1], ends[1], &second);
+  own_loop = first->hub->own_loop;
+  err = create(own_loop == NULL ? loop : &own_loop->uv, options[1], ends[1],
+               &second);
   if (err != 0) goto fail_first;
+  second->hub->own_loop = own_loop;
   ipc__client_begin(first, data[0]);
   ipc__client_begin(second, data[1]);
   channels[0] = first;

@@ -40,6 +40,7 @@ typedef enum ipc__stream_state_e {
 typedef struct ipc__client_s {
   ipc_connect_cb on_connect;
   uv_os_fd_t handle; /* of a channel without a name, until it begins */
+  ipc_transport_t transport;
   int has_handle;
   int is_nameless;
   ipc_peers_t server_peers;
@@ -263,6 +264,9 @@ int ipc__channel_on_request(ipc_channel_t* channel,
 int ipc__channel_on_reply(ipc_channel_t* channel,
                           const uint8_t* payload,
                           size_t size);
+
+/* channel_info.c */
+ipc_transport_t ipc__channel_transport(const ipc_channel_t* channel);
 
 /* channel_close.c: the graceful end */
 /* Windows drops what the peer hasn't read when a pipe is closed, and nothing

@@ -34,11 +34,16 @@ static int queue_end(ipc_channel_t* channel) {
   return 0;
 }
 
+static int has_half_close(const ipc_channel_t* channel) {
+  return IPC__HAS_HALF_CLOSE &&
+         ipc__channel_transport(channel) != IPC_CHANNEL_TRANSPORT_PIPE;
+}
+
 int ipc_channel_end(ipc_channel_t* channel) {
   if (channel == NULL) return UV_EINVAL;
   if (!ipc__channel_may_send(channel)) return UV_EPIPE;
   if (!ipc__channel_can_send(channel)) return UV_EACCES;
-  if (!ipc__channel_is_native(channel) && !IPC__HAS_HALF_CLOSE) {
+  if (!ipc__channel_is_native(channel) && !has_half_close(channel)) {
     return UV_ENOTSUP;
   }
   if (channel->posters != NULL) ipc__posters_end(channel, 1);

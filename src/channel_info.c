@@ -32,13 +32,18 @@ static ipc_access_t effective_access(const ipc_channel_t* channel) {
   return IPC_CHANNEL_ACCESS_DUPLEX;
 }
 
+ipc_transport_t ipc__channel_transport(const ipc_channel_t* channel) {
+  if (channel->client != NULL && channel->client->is_nameless) {
+    return channel->client->transport;
+  }
+  return IPC__TRANSPORT;
+}
+
 int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
   if (channel == NULL || info == NULL) return UV_EINVAL;
   memset(info, 0, sizeof(*info));
   info->os_name = channel->hub->os_name;
-  info->transport = has_stream(channel)
-                        ? ipc__stream_transport(&channel->stream)
-                        : IPC__TRANSPORT;
+  info->transport = ipc__channel_transport(channel);
   info->framing = channel->hub->settings.framing;
   info->access = effective_access(channel);
   info->state = ipc__channel_public_state(channel);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "options.h"
-#include "platform.h"
 
 #define CHANNEL_MAGIC 0x48435049u /* "IPCH" */
 
@@ -63,19 +62,7 @@ int ipc_channel_options_on_connect(ipc_channel_options_t* options,
   return 0;
 }
 
-int ipc_channel_options_set_buffer_sizes(ipc_channel_options_t* options,
-                                         size_t in_bytes,
-                                         size_t out_bytes) {
-  ipc__options_t* o = base_of(options);
-
-  if (o != NULL && !IPC__CLIENT_SIZES_BUFFERS) {
-    return ipc__option_refuse(
-        o, UV_ENOTSUP,
-        "buffer sizes: on this system they are those that the pipe was made "
-        "with");
-  }
-  return ipc__option_set_buffer_sizes(o, in_bytes, out_bytes);
-}
+/* ---- Options of every channel ------------------------------------------- */
 
 int ipc_channel_options_set_framing(ipc_channel_options_t* options,
                                     ipc_framing_t framing) {

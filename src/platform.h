@@ -252,9 +252,6 @@ void ipc__stream_buffer_sizes(ipc__stream_t* stream,
 
 uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream);
 
-/* What is under the stream. */
-ipc_transport_t ipc__stream_transport(const ipc__stream_t* stream);
-
 /* Whether a stream that is OUTBOUND is to be read for the peer's end. POSIX:
  * unless the handle can't be read. Windows: never. */
 int ipc__stream_sees_end(const ipc__stream_t* stream);

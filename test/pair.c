@@ -96,6 +96,7 @@ static void on_close(ipc_channel_t* channel, const ipc_close_result_t* result) {
   side->closed_at = uv_hrtime();
   if (side->on_close != NULL) side->on_close(side);
   side->channel = NULL;
+  if (side->pair == NULL) return;
   if (side == &side->pair->accepted && !side->pair->stays) {
     pair_close_server(side->pair);
   }
@@ -121,6 +122,15 @@ void pair_init(pair_t* pair) {
   ipc_client_options_on_drain(c, on_drain);
   ipc_client_options_on_end(c, on_end);
   ipc_client_options_on_close(c, on_close);
+}
+
+void side_options(ipc_channel_options_t* options) {
+  ipc_channel_options_init(options);
+  ipc_channel_options_on_connect(options, on_connect);
+  ipc_channel_options_on_message(options, on_message);
+  ipc_channel_options_on_drain(options, on_drain);
+  ipc_channel_options_on_end(options, on_end);
+  ipc_channel_options_on_close(options, on_close);
 }
 
 void pair_raw_client(pair_t* pair) {

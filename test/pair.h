@@ -73,6 +73,10 @@ void pair_listen(pair_t* pair);
 void pair_connect(pair_t* pair);
 /* Both, and runs until both sides are open. */
 void pair_open(pair_t* pair);
+/* A builder of a channel without a name, with all callbacks; `data` is the
+ * side.
+ */
+void side_options(ipc_channel_options_t* options);
 /* Connects one more client. */
 void pair_connect_side(pair_t* pair, side_t* side);
 /* Closes the server, unless that was done before. */

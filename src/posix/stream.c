@@ -248,10 +248,6 @@ void ipc__stream_buffer_sizes(ipc__stream_t* stream,
     ipc__socket_get_buffers(ipc__stream_handle(stream), in_bytes, out_bytes);
 }
 
-ipc_transport_t ipc__stream_transport(const ipc__stream_t* stream) {
-  return stream->os.transport;
-}
-
 int ipc__stream_sees_end(const ipc__stream_t* stream) {
   int access;
 

@@ -193,11 +193,6 @@ uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream) {
   return handle;
 }
 
-ipc_transport_t ipc__stream_transport(const ipc__stream_t* stream) {
-  (void) stream;
-  return IPC_CHANNEL_TRANSPORT_NAMED_PIPE;
-}
-
 int ipc__stream_sees_end(const ipc__stream_t* stream) {
   (void) stream;
   return 0;
