@@ -130,6 +130,10 @@ struct call_s {
 extern const call_t calls[];
 extern const size_t call_count;
 
+/* In reentrancy_nameless.c. */
+void channel_builder(end_t* end);
+void pairs(end_t* end);
+
 /* What a call answers, having called nobody back. Each public function that
  * the table has is called through one of these, by which test_reentrancy.py
  * knows it. */

@@ -789,6 +789,8 @@ const call_t calls[] = {
     {"probe", probe, NEEDS_NOTHING, 0},
     {"builders", server_builder, NEEDS_NOTHING, 0},
     {"builders of clients", client_builder, NEEDS_NOTHING, 0},
+    {"builders of channels", channel_builder, NEEDS_NOTHING, 0},
+    {"pairs", pairs, NEEDS_NOTHING, 0},
     {"pump", pump, NEEDS_NOTHING, 1},
 };
 const size_t call_count = TEST_COUNT(calls);

@@ -1,7 +1,7 @@
 """Every function that the header declares is called in the table of
 test_reentrancy.c, so that one that is added there is added here.
 
-usage: test_reentrancy.py HEADER SOURCE
+usage: test_reentrancy.py HEADER SOURCE...
 """
 
 import re
@@ -33,9 +33,9 @@ def called(source):
 
 
 def main():
-    header, source = sys.argv[1:]
+    header, *sources = sys.argv[1:]
     wanted = declared(header)
-    missing = sorted(wanted - called(source))
+    missing = sorted(wanted - set().union(*map(called, sources)))
     for name in missing:
         print(f"not in the table: {name}")
     if not missing:
