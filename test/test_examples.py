@@ -398,6 +398,13 @@ def test_workers_post_from_their_threads():
                 assert client.wait() in (0, -signal.SIGINT), client.output()
 
 
+def test_a_pair_between_threads():
+    with Program("pair_threads") as program:
+        assert program.wait() == 0, program.output()
+        assert program.output().splitlines() == [
+            f"{i} squared is {i * i}" for i in range(1, 6)]
+
+
 def test_workers_without_a_server():
     with Program("worker_threads", name_of("nobody")) as client:
         assert client.wait() == 1

@@ -466,6 +466,48 @@ static void test_arguments(void** state) {
   finish();
 }
 
+#define REFUSED(option, call)                                       \
+  do {                                                              \
+    ipc_channel_options_t o;                                        \
+    ipc_channel_options_init(&o);                                   \
+    assert_int_equal(call, UV_EINVAL);                              \
+    assert_non_null(strstr(ipc_channel_options_error(&o), option)); \
+    assert_int_equal(ipc_pair_create(IPC_PAIR_DUPLEX, 0, ends), 0); \
+    options[0] = options[1] = o;                                    \
+    assert_int_equal(try_open(0, ends[0]), UV_EINVAL);              \
+    side_options(&options[0]);                                      \
+    side_options(&options[1]);                                      \
+    assert_int_equal(try_open(0, ends[0]), 0);                      \
+    assert_int_equal(try_open(1, ends[1]), 0);                      \
+    finish();                                                       \
+    prepare();                                                      \
+  } while (0)
+
+/* The first bad value, by its name; the handle stays the caller's. */
+static void test_bad_values(void** state) {
+  (void) state;
+  prepare();
+  REFUSED("connect timeout", ipc_channel_options_set_connect_timeout(&o, 0));
+  REFUSED("framing", ipc_channel_options_set_framing(&o, (ipc_framing_t) 9));
+  REFUSED("max_message", ipc_channel_options_set_max_message_bytes(&o, 0));
+  REFUSED("max_queue_bytes", ipc_channel_options_set_max_queue_bytes(&o, 0));
+  REFUSED("max_queue_mess", ipc_channel_options_set_max_queue_messages(&o, 0));
+  REFUSED("slow_reader",
+          ipc_channel_options_set_slow_reader(&o, (ipc_slow_reader_t) 9));
+  REFUSED("access", ipc_channel_options_set_access(&o, (ipc_access_t) 9));
+  REFUSED("heartbeat", ipc_channel_options_set_heartbeat(&o, 1));
+  REFUSED("close timeout", ipc_channel_options_set_close_timeout(&o, -2));
+  REFUSED("idle timeout", ipc_channel_options_set_idle_timeout(&o, 0));
+  REFUSED("allocator", ipc_channel_options_set_allocator(&o, NULL));
+  REFUSED("heartbeat",
+          (ipc_channel_options_set_heartbeat(&o, 100),
+           ipc_channel_options_set_framing(&o, IPC_CHANNEL_FRAMING_RAW)));
+  assert_int_equal(ipc_channel_options_set_close_timeout(NULL, 1), UV_EINVAL);
+  assert_int_equal(ipc_channel_options_on_end(NULL, NULL), UV_EINVAL);
+  ipc_channel_options_init(NULL);
+  finish();
+}
+
 /* A handle that doesn't go the way. */
 static void test_wrong_way(void** state) {
   (void) state;
@@ -515,6 +557,7 @@ int main(int argc, char** argv) {
       TEST(test_release_later),
       TEST(test_release_refused),
       TEST(test_arguments),
+      TEST(test_bad_values),
       TEST(test_wrong_way),
       TEST(test_close_at_once),
   };
