@@ -84,6 +84,12 @@ void op_recv(op_t* op, side_t* side, int timeout_ms) {
   begun(op, ipc_channel_recv(side->channel, timeout_ms, on_recv, op));
 }
 
+/* A reply comes as a message does. */
+void op_call(op_t* op, side_t* side, int timeout_ms) {
+  begin(op, side);
+  begun(op, ipc_channel_call(side->channel, "?", 1, timeout_ms, on_recv, op));
+}
+
 void op_ready(op_t* op, side_t* side, int events, int timeout_ms) {
   begin(op, side);
   begun(op, ipc_channel_ready(side->channel, events, timeout_ms, on_ready, op));

@@ -30,6 +30,7 @@ void pull_init(pair_t* pair);
 
 /* Each begins an operation, which must be possible. */
 void op_recv(op_t* op, side_t* side, int timeout_ms);
+void op_call(op_t* op, side_t* side, int timeout_ms);
 void op_ready(op_t* op, side_t* side, int events, int timeout_ms);
 void op_send(
     op_t* op, side_t* side, const void* data, size_t size, int timeout_ms);

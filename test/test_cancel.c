@@ -92,30 +92,6 @@ static void ended(op_t* op, int status) {
   op->ended_at = uv_hrtime();
 }
 
-static void on_called(ipc_channel_t* channel,
-                      void* arg,
-                      int status,
-                      const void* data,
-                      size_t size) {
-  op_t* op = arg;
-
-  (void) channel;
-  assert_null(data);
-  assert_int_equal(size, 0);
-  ended(op, status);
-}
-
-static void op_call(op_t* op, side_t* side, int timeout_ms) {
-  op->side = side;
-  op->calls = 0;
-  op->in_call = 1;
-  op->began_at = uv_hrtime();
-  assert_int_equal(
-      ipc_channel_call(side->channel, "?", 1, timeout_ms, on_called, op), 0);
-  op->in_call = 0;
-  op->id = ipc_channel_last_op(side->channel);
-}
-
 static ipc_request_t asked;
 
 static void on_request(ipc_channel_t* channel,
