@@ -40,6 +40,8 @@ is_present() {
     wine) command -v /usr/lib/wine/wine64 || command -v wine64 ||
       command -v wine ;;
     source-packages) command -v apt-get && command -v dpkg-source ;;
+    # Its test is skipped elsewhere.
+    systemd-socket-activate) ! command -v apt-get || command -v "$1" ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
@@ -64,6 +66,7 @@ debian_packages() {
     mingw-w64) echo gcc-mingw-w64-x86-64 ;;
     wine) echo wine64 ;;
     source-packages) echo dpkg-dev xz-utils ;;
+    systemd-socket-activate) echo systemd ;;
     *) echo "$1" ;;
   esac
 }

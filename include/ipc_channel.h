@@ -398,13 +398,23 @@ typedef struct ipc_allocator_s {
   void* arg;
 } ipc_allocator_t;
 
-/* `name` is borrowed until listen returns. */
+/* `name` is borrowed until listen returns; NULL where set_listener follows. */
 IPC_CHANNEL_EXTERN void ipc_server_options_init(ipc_server_options_t* options,
                                                 const char* name);
 /* Which option is wrong and why; "" while all are right. Lives as long as the
  * builder. */
 IPC_CHANNEL_EXTERN const char* ipc_server_options_error(
     const ipc_server_options_t* options);
+
+/* Listen on this handle, which somebody else has made, in the place of the name
+ * (which isn't used then, and may be NULL): a Unix stream socket that listens.
+ * It is looked at when the server listens. Who may connect to it, and how many
+ * wait there, is its maker's business: set_posix_mode, set_posix_owner and
+ * set_pending_instances are UV_EINVAL with it; set_peers and set_peer_group
+ * still decide who gets in, but change nothing of the socket. Such a builder is
+ * good for one server. Windows: UV_ENOTSUP. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_listener(
+    ipc_server_options_t* options, uv_os_fd_t handle);
 
 /* Server: who and how many */
 
@@ -654,12 +664,20 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_close(
  * no lock file tells whose a socket is, it is replaced on Linux only when it
  * refuses to connect, on macOS never.
  *
- * UV_EINVAL  a bad option, see ipc_server_options_error; UV_ENAMETOOLONG;
+ * With set_listener no name is taken, and none is given back. When this
+ * succeeds the handle is the server's, which closes it and never removes its
+ * path; else it is yours as it was. It becomes non-blocking, for everybody who
+ * shares the open socket, and close-on-exec.
+ *
+ * UV_EINVAL  a bad option, see ipc_server_options_error; or the listener is
+ * something else: a file, a socket that doesn't listen, is no stream, or of a
+ * network; UV_EBADF  the listener is not an open handle; UV_ENAMETOOLONG;
  * UV_EADDRINUSE  the name is served; UV_EEXIST  something that is not a socket
- * is at the path; UV_EACCES  the directory, the lock or the socket there
- * belongs to another user, or may not be written; UV_ENOENT  there is no such
- * directory, or group; UV_EPERM  owner or group may not be set; UV_ENOMEM and
- * what else the system reports. After an error nothing is left behind. */
+ * is at the path, or the listener is on this loop already; UV_EACCES  the
+ * directory, the lock or the socket there belongs to another user, or may not
+ * be written; UV_ENOENT  there is no such directory, or group; UV_EPERM  owner
+ * or group may not be set; UV_ENOMEM and what else the system reports. After an
+ * error nothing is left behind. */
 IPC_CHANNEL_EXTERN int ipc_server_listen(uv_loop_t* loop,
                                          const ipc_server_options_t* options,
                                          void* data,
@@ -675,12 +693,14 @@ typedef enum ipc_transport_e {
 
 /* The values in force, which may differ from those asked for. */
 typedef struct ipc_server_info_s {
-  const char* os_name; /* lives as long as the server */
+  /* Lives as long as the server. Of a listener: its path, "@..." for an
+   * abstract name (Linux), "" for none. */
+  const char* os_name;
   ipc_transport_t transport;
   ipc_framing_t framing;
   ipc_access_t access;
-  unsigned int max_instances; /* 0: no limit */
-  unsigned int pending_instances;
+  unsigned int max_instances;     /* 0: no limit */
+  unsigned int pending_instances; /* 0: of a listener, which doesn't tell */
   unsigned int waiting_instances;
   /* The system's buffers of the channels to come; 0 where it won't say before
    * there is one. */
@@ -1100,6 +1120,42 @@ IPC_CHANNEL_EXTERN int ipc_channel_pair(
     const ipc_channel_options_t* const options[2],
     void* const data[2],
     ipc_channel_t* channels[2]);
+
+/* ---- Activation --------------------------------------------------------- */
+
+/* The handles that a supervisor has passed to this process, which it has
+ * started because somebody connects: systemd (Linux, and whatever sets the same
+ * variables on other POSIX systems), or launchd (macOS). `name`: only those
+ * that the supervisor calls so (FileDescriptorName=; the key in Sockets), or
+ * NULL for all, which launchd can't: UV_EINVAL. `*count` is the room in
+ * `handles` before and their number after. They are yours, and close-on-exec;
+ * each is a socket that listens or, where the supervisor accepts (Accept=yes),
+ * one that is connected:
+ *
+ *   ipc_server_options_init(&options, "echo");
+ *   count = 1;
+ *   err = ipc_activation_handles(NULL, &handle, &count);
+ *   if (err == 0) ipc_server_options_set_listener(&options, handle);
+ *   err = ipc_server_listen(loop, &options, NULL, &server);
+ *
+ * and for one that is connected, ipc_channel_open.
+ *
+ * UV_ENOENT  none: no supervisor, the variables are for another process, no
+ *     such name, or (NULL; launchd) they were handed out before;
+ * UV_ENOBUFS  there are `*count`, and none is taken; but launchd's are closed,
+ *     since they can be had once only;
+ * UV_EINVAL  `count` is NULL, or `handles` with a room; or the variables are
+ *     none that a supervisor writes; UV_EBADF: they name what isn't open;
+ * UV_ENOTSUP  Windows, which has no such supervisor.
+ *
+ * With NULL the variables (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES) are removed
+ * when the handles are handed out: a program that this process becomes by exec
+ * would take them for its own. With a name they stay, for other names are to be
+ * asked for; the same name then tells the same handles again. Reads and changes
+ * the environment, so call it while there is one thread. */
+IPC_CHANNEL_EXTERN int ipc_activation_handles(const char* name,
+                                              uv_os_fd_t* handles,
+                                              size_t* count);
 
 /* ---- Blocking ----------------------------------------------------------- */
 

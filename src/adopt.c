@@ -1,5 +1,6 @@
 /* Channels without a name: out of a pair, or of a handle that somebody else has
- * made, and the way back to a handle. */
+ * made, and the way back to a handle; and such handles that a supervisor has
+ * passed on. */
 #include "channel.h"
 
 /* Whether a channel with these settings can live on the handle. A FIFO that is
@@ -145,4 +146,17 @@ fail_ends:
   ipc__handle_close(ends[0]);
   ipc__handle_close(ends[1]);
   return err;
+}
+
+/* ---- Activation --------------------------------------------------------- */
+
+int ipc_activation_handles(const char* name,
+                           uv_os_fd_t* handles,
+                           size_t* count) {
+  if (count == NULL) return UV_EINVAL;
+  if (handles == NULL && *count > 0) {
+    *count = 0;
+    return UV_EINVAL;
+  }
+  return ipc__activation_handles(name, handles, count);
 }

@@ -49,6 +49,9 @@ typedef struct ipc__server_options_s {
   int64_t mode; /* -1: not set, as for the two below */
   int64_t uid;
   int64_t gid;
+  uv_os_fd_t listener;
+  int has_listener;
+  const char* name_only; /* an option that was set and only a name has */
   ipc_admit_cb on_admit;
   ipc_connection_cb on_connection;
   ipc_server_error_cb on_error;
@@ -128,6 +131,8 @@ int ipc__option_check_text(ipc__options_t* o,
 /* The contents of a builder; NULL when it was never initialised. */
 const ipc__server_options_t* ipc__server_options(
     const ipc_server_options_t* options);
+/* What listen says of it before it looks at the system. */
+int ipc__server_options_status(const ipc__server_options_t* o);
 const ipc__client_options_t* ipc__client_options(
     const ipc_client_options_t* options);
 const ipc__channel_options_t* ipc__channel_options(

@@ -39,13 +39,57 @@ void ipc_server_options_init(ipc_server_options_t* options, const char* name) {
   if (o == NULL) return;
   memset(options, 0, sizeof(*options));
   ipc__option_init(&o->base, SERVER_MAGIC);
-  ipc__option_set_name(&o->base, name);
+  if (name != NULL) ipc__option_set_name(&o->base, name);
   o->handshake_timeout_ms = DEFAULT_HANDSHAKE_MS;
   o->waiting_instances = o->mode = o->uid = o->gid = -1;
 }
 
+/* That a name is missing would be the first thing wrong, but a listener may yet
+ * come. */
+static int has_endpoint(const ipc__server_options_t* o) {
+  return o->base.name != NULL || o->has_listener;
+}
+
+int ipc__server_options_status(const ipc__server_options_t* o) {
+  return has_endpoint(o) ? o->base.error : UV_EINVAL;
+}
+
 const char* ipc_server_options_error(const ipc_server_options_t* options) {
-  return ipc__option_error(server_base((ipc_server_options_t*) options));
+  const ipc__server_options_t* o = ipc__server_options(options);
+
+  if (o != NULL && !has_endpoint(o)) {
+    return "name: is NULL, and there is no listener";
+  }
+  return ipc__option_error(o == NULL ? NULL : &o->base);
+}
+
+static int refuse_with_listener(ipc__server_options_t* o, const char* option) {
+  return ipc__option_refuse(&o->base, UV_EINVAL, "%s: not with a listener",
+                            option);
+}
+
+/* Takes note of an option that makes sense only where we take a name: with a
+ * listener, set before or after, it is refused. */
+static int needs_name(ipc__server_options_t* o, const char* option) {
+  if (o->has_listener) return refuse_with_listener(o, option);
+  o->name_only = option;
+  return 0;
+}
+
+int ipc_server_options_set_listener(ipc_server_options_t* options,
+                                    uv_os_fd_t handle) {
+  ipc__server_options_t* o = server_of(options);
+
+  if (o == NULL) return UV_EINVAL;
+  /* Also where it is refused, so that what is told is why. */
+  o->listener = handle;
+  o->has_listener = 1;
+  if (!IPC__HAS_LISTENERS) {
+    return ipc__option_refuse(&o->base, UV_ENOTSUP,
+                              "listener: this system has no such handles");
+  }
+  if (o->name_only != NULL) return refuse_with_listener(o, o->name_only);
+  return 0;
 }
 
 /* ---- Options of a server ------------------------------------------------ */
@@ -94,6 +138,7 @@ int ipc_server_options_set_pending_instances(ipc_server_options_t* options,
   if (o == NULL) return UV_EINVAL;
   err = ipc__option_check_range(&o->base, "pending_instances", count, 1,
                                 MAX_PENDING);
+  if (err == 0) err = needs_name(o, "pending_instances");
   if (err == 0) o->pending_instances = count;
   return err;
 }
@@ -134,6 +179,7 @@ int ipc_server_options_on_admit(ipc_server_options_t* options,
 int ipc_server_options_set_posix_mode(ipc_server_options_t* options,
                                       unsigned int mode) {
   ipc__server_options_t* o = server_of(options);
+  int err;
 
   if (o == NULL) return UV_EINVAL;
   if (!IPC__HAS_POSIX_MODE) {
@@ -145,8 +191,9 @@ int ipc_server_options_set_posix_mode(ipc_server_options_t* options,
     return ipc__option_refuse(&o->base, UV_EINVAL,
                               "posix_mode: 0%o is more than 0777", mode);
   }
-  o->mode = mode;
-  return 0;
+  err = needs_name(o, "posix_mode");
+  if (err == 0) o->mode = mode;
+  return err;
 }
 
 int ipc_server_options_set_posix_owner(ipc_server_options_t* options,
@@ -168,6 +215,7 @@ int ipc_server_options_set_posix_owner(ipc_server_options_t* options,
     err = ipc__option_check_range(&o->base, "posix_owner gid", gid, -1,
                                   UINT32_MAX - 1ll);
   }
+  if (err == 0) err = needs_name(o, "posix_owner");
   if (err != 0) return err;
   o->uid = uid;
   o->gid = gid;

@@ -81,6 +81,13 @@ typedef struct ipc__handle_info_s {
  * won't say. Doesn't change the handle. */
 int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info);
 
+/* The same for a listener, see ipc_server_options_set_listener, and the name
+ * that it has: "" for none, "@..." for one that is no path. UV_EINVAL: it
+ * doesn't listen, or not for streams of this machine. Where IPC__HAS_LISTENERS
+ * is 0, this and ipc__listener_adopt aren't called; they answer UV_ENOTSUP. */
+int ipc__handle_inspect_listener(uv_os_fd_t handle,
+                                 char os_name[IPC_CHANNEL_OS_NAME_SIZE]);
+
 /* ---- Pairs (pair.c) ------------------------------------------------------ */
 
 /* Two handles that are connected with each other and have no name that anybody
@@ -88,6 +95,14 @@ int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info);
  * with IPC_PAIR_ONE_WAY ends[0] reads and ends[1] writes. `bytes`: of the
  * system's buffers, 0: its default; a hint. What the system says. */
 int ipc__pair_create(unsigned int flags, size_t bytes, uv_os_fd_t ends[2]);
+
+/* ---- Activation (activation.c) ------------------------------------------ */
+
+/* ipc_activation_handles, with a room for handles that may be NULL only where
+ * it is 0. */
+int ipc__activation_handles(const char* name,
+                            uv_os_fd_t* handles,
+                            size_t* count);
 
 /* ---- Listener (listener.c) ---------------------------------------------- */
 
@@ -129,13 +144,23 @@ int ipc__listener_open(uv_loop_t* loop,
                        void* owner,
                        ipc__listener_t** listener);
 
+/* Listens on a handle that ipc__handle_inspect_listener has passed. On success
+ * it is the listener's, which closes it, and doesn't touch its name; else it is
+ * as it was. Of `config` only the allocator and the sizes count. */
+int ipc__listener_adopt(uv_loop_t* loop,
+                        const ipc__listen_config_t* config,
+                        const ipc__listener_callbacks_t* callbacks,
+                        void* owner,
+                        uv_os_fd_t handle,
+                        ipc__listener_t** listener);
+
 /* Hands out no more clients until started again; those that come wait in the
  * system, and the listener doesn't keep the loop alive. A listener starts
  * started; both may be called twice. */
 void ipc__listener_stop(ipc__listener_t* listener);
 void ipc__listener_start(ipc__listener_t* listener);
 
-/* The effective number. */
+/* The effective number; 0: not known. */
 unsigned int ipc__listener_pending_instances(const ipc__listener_t* listener);
 
 /* The effective sizes of the connections to come; 0 where the system won't say

@@ -263,7 +263,7 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
 
   config.allocator = &hub->settings.allocator;
   config.os_name = hub->os_name;
-  config.is_bare = ipc__name_is_bare(o->base.name);
+  config.is_bare = !o->has_listener && ipc__name_is_bare(o->base.name);
   config.pending_instances = o->pending_instances;
   config.in_bytes = o->base.channel.in_bytes;
   config.out_bytes = o->base.channel.out_bytes;
@@ -276,8 +276,13 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   config.uid = o->uid;
   config.gid = o->gid;
   config.sddl = o->sddl;
-  err = ipc__listener_open(hub->loop, &config, &callbacks, server,
-                           &server->listener);
+  if (o->has_listener) {
+    err = ipc__listener_adopt(hub->loop, &config, &callbacks, server,
+                              o->listener, &server->listener);
+  } else {
+    err = ipc__listener_open(hub->loop, &config, &callbacks, server,
+                             &server->listener);
+  }
   if (err != 0) return err;
   server->pending_instances = ipc__listener_pending_instances(server->listener);
   return 0;
@@ -318,22 +323,36 @@ fail:
   return err;
 }
 
+/* What the system calls the endpoint. */
+static int get_os_name(const ipc__server_options_t* o,
+                       char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
+  ipc_name_info_t name;
+  int err;
+
+  if (o->has_listener)
+    return ipc__handle_inspect_listener(o->listener, os_name);
+  err = ipc_name_resolve(o->base.name, &name);
+  if (err == 0) memcpy(os_name, name.os_name, sizeof(name.os_name));
+  return err;
+}
+
 int ipc_server_listen(uv_loop_t* loop,
                       const ipc_server_options_t* options,
                       void* data,
                       ipc_server_t** out) {
   const ipc__server_options_t* o = ipc__server_options(options);
-  ipc_name_info_t name;
+  char os_name[IPC_CHANNEL_OS_NAME_SIZE];
   ipc__hub_t* hub;
   ipc_server_t* server;
   int err;
 
   if (o == NULL || out == NULL) return UV_EINVAL;
   *out = NULL;
-  if (o->base.error != 0) return o->base.error;
-  err = ipc_name_resolve(o->base.name, &name);
+  err = ipc__server_options_status(o);
   if (err != 0) return err;
-  err = ipc__hub_create(loop, &o->base.channel, name.os_name, &hub);
+  err = get_os_name(o, os_name);
+  if (err != 0) return err;
+  err = ipc__hub_create(loop, &o->base.channel, os_name, &hub);
   if (err != 0) return err;
   err = create_server(hub, o, data, &server);
   if (err != 0) goto fail_hub;

@@ -88,6 +88,31 @@ void test_say_ready(void);
  * the time is over; -1 is no limit. */
 int test_wait_handle(uv_os_fd_t handle, int timeout_ms);
 
+/* Closes a handle that belongs to nobody. */
+void test_close_handle(uv_os_fd_t handle);
+
+/* What a program may be handed, made by hand. Windows: nothing at all. */
+typedef enum test_kind_e {
+  TEST_LISTENER,
+  TEST_LISTENER_ABSTRACT, /* Linux alone; its path is a name */
+  TEST_LISTENER_SEQPACKET,
+  TEST_LISTENER_OF_A_NETWORK,
+  TEST_BOUND_SOCKET,
+  TEST_CONNECTED_SOCKET,
+  TEST_DATAGRAM_SOCKET,
+  TEST_FILE,
+  TEST_PIPE
+} test_kind_t;
+/* 0, or a negative code where the system has no such thing. It is blocking,
+ * and inherited. `path` is where it needs one. */
+int test_make_handle(test_kind_t kind, const char* path, uv_os_fd_t* handle);
+/* Gives it the place of the n-th descriptor (0 is the first) that a supervisor
+ * passes, and closes what was there. */
+uv_os_fd_t test_pass_handle(uv_os_fd_t handle, int n);
+int test_handle_is_open(uv_os_fd_t handle);
+int test_handle_is_inherited(uv_os_fd_t handle);
+int test_handle_is_blocking(uv_os_fd_t handle);
+
 /* An allocator that counts, and fails where it is told to. */
 typedef struct test_memory_s {
   int64_t blocks;    /* allocated now */

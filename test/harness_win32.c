@@ -40,3 +40,36 @@ int test_wait_handle(uv_os_fd_t handle, int timeout_ms) {
 int test_is_windows(void) {
   return 1;
 }
+
+void test_close_handle(uv_os_fd_t handle) {
+  CloseHandle(handle);
+}
+
+int test_make_handle(test_kind_t kind, const char* path, uv_os_fd_t* handle) {
+  (void) kind;
+  (void) path;
+  *handle = INVALID_HANDLE_VALUE;
+  return UV_ENOTSUP;
+}
+
+uv_os_fd_t test_pass_handle(uv_os_fd_t handle, int n) {
+  (void) n;
+  return handle;
+}
+
+int test_handle_is_open(uv_os_fd_t handle) {
+  DWORD flags;
+
+  return GetHandleInformation(handle, &flags) != 0;
+}
+
+int test_handle_is_inherited(uv_os_fd_t handle) {
+  DWORD flags;
+
+  return GetHandleInformation(handle, &flags) && (flags & HANDLE_FLAG_INHERIT);
+}
+
+int test_handle_is_blocking(uv_os_fd_t handle) {
+  (void) handle;
+  return 0;
+}

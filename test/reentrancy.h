@@ -133,6 +133,7 @@ extern const size_t call_count;
 /* In reentrancy_nameless.c. */
 void channel_builder(end_t* end);
 void pairs(end_t* end);
+void activation(end_t* end);
 
 /* What a call answers, having called nobody back. Each public function that
  * the table has is called through one of these, by which test_reentrancy.py
@@ -145,6 +146,9 @@ void pairs(end_t* end);
     talk.in_call--;    \
   } while (0)
 int answered(int answer);
+#define SET(f) assert_int_equal(CALL(f), 0)
+/* An option that one system doesn't have. */
+#define ONLY(has_it, f) assert_int_equal(CALL(f), (has_it) ? 0 : UV_ENOTSUP)
 
 /* ---- The conversation --------------------------------------------------- */
 

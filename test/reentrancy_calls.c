@@ -647,10 +647,6 @@ static void probe(end_t* end) {
   }
 }
 
-/* An option that one system doesn't have. */
-#define ONLY(has_it, f) assert_int_equal(CALL(f), (has_it) ? 0 : UV_ENOTSUP)
-#define SET(f) assert_int_equal(CALL(f), 0)
-
 static ipc_allocator_t allocator(void) {
   static test_memory_t memory;
 
@@ -791,6 +787,7 @@ const call_t calls[] = {
     {"builders of clients", client_builder, NEEDS_NOTHING, 0},
     {"builders of channels", channel_builder, NEEDS_NOTHING, 0},
     {"pairs", pairs, NEEDS_NOTHING, 0},
+    {"activation", activation, NEEDS_NOTHING, 0},
     {"pump", pump, NEEDS_NOTHING, 1},
 };
 const size_t call_count = TEST_COUNT(calls);

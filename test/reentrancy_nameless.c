@@ -1,7 +1,6 @@
-/* The calls that make channels without a name, for the table. */
+/* The calls that make channels without a name, and servers of listeners, for
+ * the table. */
 #include "reentrancy.h"
-
-#define SET(f) assert_int_equal(CALL(f), 0)
 
 void channel_builder(end_t* end) {
   static test_memory_t memory;
@@ -57,4 +56,23 @@ void pairs(end_t* end) {
   }
   SET(ipc_channel_pair(test_loop(), both, data, channels));
   for (i = 0; i < 2; i++) SET(ipc_channel_close(channels[i]));
+}
+
+/* A builder with a listener that is none; and nothing has been passed on. */
+void activation(end_t* end) {
+  ipc_server_options_t o;
+  ipc_server_t* server;
+  uv_os_fd_t ends[2];
+  size_t count = 0;
+  int i;
+
+  (void) end;
+  SET(ipc_pair_create(IPC_PAIR_DUPLEX, 0, ends));
+  ipc_server_options_init(&o, NULL);
+  ONLY(!test_is_windows(), ipc_server_options_set_listener(&o, ends[0]));
+  assert_int_equal(CALL(ipc_server_listen(test_loop(), &o, NULL, &server)),
+                   test_is_windows() ? UV_ENOTSUP : UV_EINVAL);
+  for (i = 0; i < 2; i++) test_close_handle(ends[i]);
+  assert_int_equal(CALL(ipc_activation_handles("nobody's", NULL, &count)),
+                   test_is_windows() ? UV_ENOTSUP : UV_ENOENT);
 }

@@ -405,6 +405,16 @@ def test_a_pair_between_threads():
             f"{i} squared is {i * i}" for i in range(1, 6)]
 
 
+def test_activated_by_nobody():
+    for names in [(), ("x",), ("x", "y")]:
+        with Program("activated", *names) as server:
+            assert server.wait() == 1
+            why = "not supported" if IS_WINDOWS else "no such file"
+            if sys.platform == "darwin" and not names:
+                why = "invalid argument"  # launchd has names alone
+            assert why in server.output(), server.output()
+
+
 def test_workers_without_a_server():
     with Program("worker_threads", name_of("nobody")) as client:
         assert client.wait() == 1

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -45,28 +47,48 @@ static int is_connected(int fd) {
 }
 
 /* Stream sockets of other families are for other machines. */
-static int inspect_socket(int fd) {
+static int check_family(int fd) {
   int type = 0;
-  int listens = 0;
 
   if (get_option(fd, SO_TYPE, &type) == -1) return explain();
-  if (type != SOCK_STREAM || !is_unix(fd)) return UV_EINVAL;
-  /* A system that doesn't know the option has it seen by what follows. */
-  (void) get_option(fd, SO_ACCEPTCONN, &listens);
-  return listens || !is_connected(fd) ? UV_EINVAL : 0;
+  return type == SOCK_STREAM && is_unix(fd) ? 0 : UV_EINVAL;
+}
+
+/* A system that doesn't know the option (`unknown`) has it seen by what
+ * follows. */
+static int listens(int fd, int unknown) {
+  int value = 0;
+
+  return get_option(fd, SO_ACCEPTCONN, &value) == -1 ? unknown : value != 0;
+}
+
+static int inspect_socket(int fd) {
+  int err;
+
+  err = check_family(fd);
+  if (err != 0) return err;
+  return listens(fd, 0) || !is_connected(fd) ? UV_EINVAL : 0;
+}
+
+/* What is open, and with which flags. */
+static int look(int fd, struct stat* status, int* flags) {
+  *flags = fcntl(fd, F_GETFL);
+  if (*flags == -1 || fstat(fd, status) == -1) return explain();
+#ifdef O_PATH
+  /* Names a file and opens none. */
+  if (*flags & O_PATH) return UV_EINVAL;
+#endif
+  return 0;
 }
 
 int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info) {
   struct stat status;
   int flags;
   int access;
+  int err;
 
-  flags = fcntl(handle, F_GETFL);
-  if (flags == -1 || fstat(handle, &status) == -1) return explain();
-#ifdef O_PATH
-  /* Names a file and opens none. */
-  if (flags & O_PATH) return UV_EINVAL;
-#endif
+  err = look(handle, &status, &flags);
+  if (err != 0) return err;
   access = flags & O_ACCMODE;
   info->can_read = access == O_RDONLY || access == O_RDWR;
   info->can_write = access == O_WRONLY || access == O_RDWR;
@@ -77,4 +99,43 @@ int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info) {
   }
   info->transport = IPC_CHANNEL_TRANSPORT_UNIX_SOCKET;
   return S_ISSOCK(status.st_mode) ? inspect_socket(handle) : UV_EINVAL;
+}
+
+/* An abstract name (Linux) begins with a NUL and may have others in it; each is
+ * shown as "@", as other programs do. */
+static int get_name(int fd, char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
+  const size_t start = offsetof(struct sockaddr_un, sun_path);
+  struct sockaddr_un address;
+  socklen_t size;
+  size_t length;
+  size_t i;
+
+  memset(&address, 0, sizeof(address));
+  size = sizeof(address);
+  if (getsockname(fd, (struct sockaddr*) &address, &size) == -1)
+    return explain();
+  /* The size may count a NUL that is beyond the end. */
+  length = size <= start ? 0 : size - start;
+  if (length > sizeof(address.sun_path)) length = sizeof(address.sun_path);
+  if (address.sun_path[0] != '\0' || !IPC__HAS_ABSTRACT_NAMES)
+    length = strnlen(address.sun_path, length);
+  for (i = 0; i < length; i++)
+    os_name[i] = address.sun_path[i] == '\0' ? '@' : address.sun_path[i];
+  os_name[length] = '\0';
+  return 0;
+}
+
+int ipc__handle_inspect_listener(uv_os_fd_t handle,
+                                 char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
+  struct stat status;
+  int flags;
+  int err;
+
+  err = look(handle, &status, &flags);
+  if (err != 0) return err;
+  if (!S_ISSOCK(status.st_mode)) return UV_EINVAL;
+  err = check_family(handle);
+  if (err != 0) return err;
+  if (!listens(handle, !is_connected(handle))) return UV_EINVAL;
+  return get_name(handle, os_name);
 }

@@ -1,7 +1,8 @@
 /* A listening socket under a uv_poll_t, and our own accept: libuv's neither
  * reports its errors nor stops for them. Who owns the name is lock.c's
- * business; who may in is decided above. The umask is never changed, nobody can
- * connect before the socket has its owner and mode, and nothing spins. */
+ * business, that of an adopted socket nobody's here; who may in is decided
+ * above. The umask is never changed, nobody can connect before the socket has
+ * its owner and mode, and nothing spins. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -27,13 +28,14 @@ struct ipc__listener_s {
   const ipc_allocator_t* allocator;
   const ipc__listener_callbacks_t* callbacks;
   void* owner;
-  ipc__lock_t lock;
+  ipc__lock_t lock; /* not of an adopted one, whose name is somebody else's */
   int fd;
   unsigned int pending_instances;
   size_t in_bytes;
   size_t out_bytes;
   unsigned int retry_ms;
   unsigned int open_handles; /* that uv_close hasn't finished */
+  int is_adopted;
   int is_started;
   int is_failing;
   int is_closing;
@@ -142,6 +144,21 @@ static ipc__listener_t* create(const ipc__listen_config_t* config,
   return listener;
 }
 
+/* The descriptor goes under the loop, and nothing can fail any more. */
+static int attach(ipc__listener_t* listener, uv_loop_t* loop) {
+  int err;
+
+  err = uv_poll_init(loop, &listener->poll, listener->fd);
+  if (err != 0) return err;
+  uv_timer_init(loop, &listener->retry);
+  listener->poll.data = listener;
+  listener->retry.data = listener;
+  listener->open_handles = 2;
+  listener->is_started = 1;
+  wait_for_clients(listener);
+  return 0;
+}
+
 int ipc__listener_open(uv_loop_t* loop,
                        const ipc__listen_config_t* config,
                        const ipc__listener_callbacks_t* callbacks,
@@ -161,15 +178,8 @@ int ipc__listener_open(uv_loop_t* loop,
   if (err != 0) goto fail_memory;
   err = make_socket(listener, &access);
   if (err != 0) goto fail_lock;
-  err = uv_poll_init(loop, &listener->poll, listener->fd);
+  err = attach(listener, loop);
   if (err != 0) goto fail_socket;
-
-  uv_timer_init(loop, &listener->retry);
-  listener->poll.data = listener;
-  listener->retry.data = listener;
-  listener->open_handles = 2;
-  listener->is_started = 1;
-  wait_for_clients(listener);
   *result = listener;
   return 0;
 
@@ -180,6 +190,34 @@ fail_lock:
 fail_memory:
   ipc__free(config->allocator, listener);
   return err;
+}
+
+int ipc__listener_adopt(uv_loop_t* loop,
+                        const ipc__listen_config_t* config,
+                        const ipc__listener_callbacks_t* callbacks,
+                        void* owner,
+                        uv_os_fd_t handle,
+                        ipc__listener_t** result) {
+  ipc__listener_t* listener;
+  int err;
+
+  listener = create(config, callbacks, owner);
+  if (listener == NULL) return UV_ENOMEM;
+  listener->is_adopted = 1;
+  listener->fd = handle;
+  listener->pending_instances = 0; /* whoever called listen knows */
+  /* Makes it non-blocking when all else has gone well. */
+  err = attach(listener, loop);
+  if (err != 0) {
+    ipc__free(config->allocator, listener);
+    return err;
+  }
+  ipc__socket_close_on_exec(listener->fd);
+  (void) ipc__socket_mute(listener->fd);
+  ipc__socket_set_buffers(listener->fd, listener->in_bytes,
+                          listener->out_bytes);
+  *result = listener;
+  return 0;
 }
 
 /* Hands out clients until none is left, the turn's share is taken or a callback
@@ -289,7 +327,7 @@ static void on_handle_closed(uv_handle_t* handle) {
 void ipc__listener_close(ipc__listener_t* listener) {
   if (listener->is_closing) return;
   listener->is_closing = 1;
-  ipc__lock_release(&listener->lock);
+  if (!listener->is_adopted) ipc__lock_release(&listener->lock);
   uv_close((uv_handle_t*) &listener->poll, on_handle_closed);
   uv_close((uv_handle_t*) &listener->retry, on_handle_closed);
   close(listener->fd);

@@ -24,6 +24,13 @@
 /* Bytes for the longest path of a socket, its NUL included. */
 #define IPC__PATH_SIZE sizeof(((struct sockaddr_un*) 0)->sun_path)
 
+/* Whether a socket may have a name that is no path. */
+#ifdef __linux__
+#define IPC__HAS_ABSTRACT_NAMES 1
+#else
+#define IPC__HAS_ABSTRACT_NAMES 0
+#endif
+
 /* errno as a UV_E* code. */
 int ipc__errno(void);
 
@@ -45,6 +52,9 @@ int ipc__pipe_pair(int ends[2]);
  * can't be had (macOS: of one whose peer has gone). Where the system has no
  * option for it, MSG_NOSIGNAL does it. */
 int ipc__socket_mute(int fd);
+
+/* For descriptors that others made: no child's from now on. */
+void ipc__socket_close_on_exec(int fd);
 
 int ipc__socket_bind(int fd, const char* path);
 

@@ -35,6 +35,13 @@ int ipc__socket_mute(int fd) {
 #endif
 }
 
+void ipc__socket_close_on_exec(int fd) {
+  int flags;
+
+  flags = fcntl(fd, F_GETFD);
+  if (flags != -1) (void) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
 #if !IPC__LINUX
 static int set_flags(int fd) {
   int flags;

@@ -24,6 +24,15 @@ void ipc__handle_close(uv_os_fd_t handle) {
   CloseHandle(handle);
 }
 
+/* The instances of a pipe listen each for itself, and making the next one takes
+ * the name and the rights that went with the first. */
+int ipc__handle_inspect_listener(uv_os_fd_t handle,
+                                 char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
+  (void) handle;
+  (void) os_name;
+  return UV_ENOTSUP;
+}
+
 FARPROC ipc__nt_function(const char* name) {
   HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
 

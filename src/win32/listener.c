@@ -407,6 +407,21 @@ free_listener:
   return err;
 }
 
+int ipc__listener_adopt(uv_loop_t* loop,
+                        const ipc__listen_config_t* config,
+                        const ipc__listener_callbacks_t* callbacks,
+                        void* owner,
+                        uv_os_fd_t handle,
+                        ipc__listener_t** result) {
+  (void) loop;
+  (void) config;
+  (void) callbacks;
+  (void) owner;
+  (void) handle;
+  (void) result;
+  return UV_ENOTSUP;
+}
+
 /* ---- The rest ----------------------------------------------------------- */
 
 /* As a stopped poll on POSIX, it doesn't keep the loop alive. */

@@ -8,6 +8,8 @@
 #define IPC__HAS_POSIX_MODE 0
 /* Whether a stream can end one direction and keep the other. */
 #define IPC__HAS_HALF_CLOSE 0
+/* Whether a handle that listens can come from somebody else. */
+#define IPC__HAS_LISTENERS 0
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 0
 /* Of an endpoint with a name. */
