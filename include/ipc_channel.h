@@ -85,6 +85,9 @@ typedef uint64_t ipc_op_t;
  *    /tmp/ipc_channel-UID/echo.sock, in a directory that listen creates with
  *    mode 0700 and that both sides check before they use it;
  *  - an absolute path, on POSIX only;
+ *  - "@NAME", on Linux only (elsewhere UV_ENOTSUP): the abstract name NAME,
+ *    which has no file and no permissions, and goes with its server. Who the
+ * peer is, is always checked there: IPC_CHANNEL_PEERS_ANYBODY is UV_EINVAL;
  *  - \\.\pipe\NAME or \\?\pipe\NAME, on Windows only.
  *
  * A bare name is valid UTF-8 without control characters, without any of
@@ -106,7 +109,8 @@ typedef struct ipc_name_info_s {
   char os_name[IPC_CHANNEL_OS_NAME_SIZE];
   /* The length of the whole OS name, without its NUL, and the longest that
    * this system takes: 107 bytes on Linux and 103 on macOS (sizeof sun_path
-   * less a NUL), 256 UTF-16 units on Windows (CreateNamedPipe). */
+   * less a NUL; 108 with the '@' of an abstract name), 256 UTF-16 units on
+   * Windows (CreateNamedPipe). */
   size_t os_name_length;
   size_t os_name_limit;
   /* Why the name is refused; empty where it is not. */
@@ -114,8 +118,8 @@ typedef struct ipc_name_info_s {
 } ipc_name_info_t;
 
 /* Tells what `name` is on this system, without touching the file system.
- * UV_EINVAL: not a name, or one of another system; UV_ENAMETOOLONG: too long.
- * `info` is filled in either case and says why. */
+ * UV_EINVAL: not a name, or one of another system; UV_ENAMETOOLONG: too long;
+ * UV_ENOTSUP: an abstract one. `info` is filled in either case and says why. */
 IPC_CHANNEL_EXTERN int ipc_name_resolve(const char* name,
                                         ipc_name_info_t* info);
 

@@ -76,9 +76,9 @@ int ipc__name_check_bare(const char* name, ipc_name_info_t* info) {
 
   if (*name == '\0')
     return ipc__name_refuse(info, UV_EINVAL, "the name is empty");
-  if (*name == '.' || *name == '@')
+  if (*name == '.')
     return ipc__name_refuse(info, UV_EINVAL,
-                            "a bare name may not begin with '%c'", *name);
+                            "a bare name may not begin with '.'");
   if (strchr(". ", name[strlen(name) - 1]) != NULL)
     return ipc__name_refuse(info, UV_EINVAL,
                             "a bare name may not end in '.' or a space, which "
@@ -134,11 +134,19 @@ void ipc__name_join(ipc_name_info_t* info, const char* const* parts) {
   info->os_name[used] = '\0';
 }
 
+int ipc__name_is_abstract(const char* name) {
+  return name != NULL && name[0] == '@';
+}
+
 int ipc_name_resolve(const char* name, ipc_name_info_t* info) {
   if (info == NULL) return UV_EINVAL;
   memset(info, 0, sizeof(*info));
   if (name == NULL)
     return ipc__name_refuse(info, UV_EINVAL, "there is no name");
+  if (ipc__name_is_abstract(name) && !IPC__HAS_ABSTRACT_NAMES)
+    return ipc__name_refuse(info, UV_ENOTSUP,
+                            "a name that begins with '@' is abstract, which "
+                            "only Linux has");
   return ipc__name_resolve(name, info);
 }
 

@@ -7,6 +7,9 @@
 /* 0, or UV_EINVAL with info->reason filled. */
 int ipc__name_check_bare(const char* name, ipc_name_info_t* info);
 
+/* Whether it is one that Linux has beside paths: "@name". */
+int ipc__name_is_abstract(const char* name);
+
 /* Puts parts end to end into info->os_name, as far as they go, with the whole
  * length in info->os_name_length. */
 void ipc__name_join(ipc_name_info_t* info, const char* const* parts);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "alloc.h"
+#include "name.h"
 
 #define DEFAULT_TIMEOUT_MS 5000
 #define DEFAULT_MAX_MESSAGE ((size_t) 16 << 20)
@@ -99,6 +100,14 @@ void ipc__option_init(ipc__options_t* o, uint32_t magic) {
 
 const char* ipc__option_error(const ipc__options_t* o) {
   return o == NULL ? "the options were not initialised" : o->reason;
+}
+
+int ipc__option_check_anybody(ipc__options_t* o, const char* option) {
+  if (!ipc__name_is_abstract(o->name)) return 0;
+  return ipc__option_refuse(o, UV_EINVAL,
+                            "%s: anybody can take an abstract name, so that "
+                            "the check of the peer must stay",
+                            option);
 }
 
 /* ---- Options of every channel ------------------------------------------- */

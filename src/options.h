@@ -106,6 +106,8 @@ int ipc__option_on_close(ipc__options_t* o, ipc_close_cb cb);
 /* Remembers the first bad value and, printf-like, what is wrong with it;
  * returns `status`. */
 int ipc__option_refuse(ipc__options_t* o, int status, const char* format, ...);
+/* Refuses to let anybody in, or be anybody's client, by an abstract name. */
+int ipc__option_check_anybody(ipc__options_t* o, const char* option);
 /* Takes note of an option that only the native framing has: with the raw one,
  * set before or after, it is refused. */
 int ipc__option_native_only(ipc__options_t* o, const char* option);

@@ -137,6 +137,9 @@ int ipc_client_options_set_server_peers(ipc_client_options_t* options,
   err = ipc__option_check_range(&o->base, "server_peers", peers,
                                 IPC_CHANNEL_PEERS_SAME_USER,
                                 IPC_CHANNEL_PEERS_ANYBODY);
+  if (err == 0 && peers == IPC_CHANNEL_PEERS_ANYBODY) {
+    err = ipc__option_check_anybody(&o->base, "server_peers");
+  }
   if (err == 0) o->server_peers = peers;
   return err;
 }

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "name.h"
 #include "options.h"
 #include "platform.h"
 
@@ -74,6 +75,15 @@ static int needs_name(ipc__server_options_t* o, const char* option) {
   if (o->has_listener) return refuse_with_listener(o, option);
   o->name_only = option;
   return 0;
+}
+
+/* The same for what makes sense only with a path. */
+static int needs_path(ipc__server_options_t* o, const char* option) {
+  if (ipc__name_is_abstract(o->base.name)) {
+    return ipc__option_refuse(
+        &o->base, UV_EINVAL, "%s: an abstract name has no permissions", option);
+  }
+  return needs_name(o, option);
 }
 
 int ipc_server_options_set_listener(ipc_server_options_t* options,
@@ -152,6 +162,9 @@ int ipc_server_options_set_peers(ipc_server_options_t* options,
   err = ipc__option_check_range(&o->base, "peers", peers,
                                 IPC_CHANNEL_PEERS_SAME_USER,
                                 IPC_CHANNEL_PEERS_ANYBODY);
+  if (err == 0 && peers == IPC_CHANNEL_PEERS_ANYBODY) {
+    err = ipc__option_check_anybody(&o->base, "peers");
+  }
   if (err == 0) o->peers = peers;
   return err;
 }
@@ -191,7 +204,7 @@ int ipc_server_options_set_posix_mode(ipc_server_options_t* options,
     return ipc__option_refuse(&o->base, UV_EINVAL,
                               "posix_mode: 0%o is more than 0777", mode);
   }
-  err = needs_name(o, "posix_mode");
+  err = needs_path(o, "posix_mode");
   if (err == 0) o->mode = mode;
   return err;
 }
@@ -215,7 +228,7 @@ int ipc_server_options_set_posix_owner(ipc_server_options_t* options,
     err = ipc__option_check_range(&o->base, "posix_owner gid", gid, -1,
                                   UINT32_MAX - 1ll);
   }
-  if (err == 0) err = needs_name(o, "posix_owner");
+  if (err == 0) err = needs_path(o, "posix_owner");
   if (err != 0) return err;
   o->uid = uid;
   o->gid = gid;

@@ -105,18 +105,22 @@ static void on_close(ipc_channel_t* channel, const ipc_close_result_t* result) {
 /* ---- Pairs -------------------------------------------------------------- */
 
 void pair_init(pair_t* pair) {
+  memset(pair, 0, sizeof(*pair));
+  pair->name = test_name();
+  ipc_server_options_init(&pair->server_options, pair->name);
+  ipc_client_options_init(&pair->client_options, pair->name);
+  pair_fill(pair);
+}
+
+void pair_fill(pair_t* pair) {
   ipc_server_options_t* s = &pair->server_options;
   ipc_client_options_t* c = &pair->client_options;
 
-  memset(pair, 0, sizeof(*pair));
-  pair->name = test_name();
-  ipc_server_options_init(s, pair->name);
   ipc_server_options_on_connection(s, on_connection);
   ipc_server_options_on_message(s, on_message);
   ipc_server_options_on_drain(s, on_drain);
   ipc_server_options_on_end(s, on_end);
   ipc_server_options_on_close(s, on_close);
-  ipc_client_options_init(c, pair->name);
   ipc_client_options_on_connect(c, on_connect);
   ipc_client_options_on_message(c, on_message);
   ipc_client_options_on_drain(c, on_drain);

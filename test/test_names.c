@@ -208,12 +208,10 @@ static void test_bare_names(void** state) {
 
 static const char* const bad_bare_names[] = {
     "",
-    /* Hidden, current and parent directory; abstract. */
+    /* Hidden, current and parent directory. */
     ".",
     "..",
     ".hidden",
-    "@abstract",
-    "@",
     /* Reserved on some system. */
     "a/b",
     "a\\b",

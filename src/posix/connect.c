@@ -2,6 +2,7 @@
  * checking who the server is are done above. */
 #include <sys/stat.h>
 
+#include "../name.h"
 #include "posix.h"
 
 /* Refused: a dead server's socket, or a server that is just about to listen; on
@@ -9,6 +10,7 @@
 static int explain_refusal(const char* path) {
   struct stat status;
 
+  if (ipc__name_is_abstract(path)) return UV_ENOENT;
   if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) return UV_ENOTSOCK;
   return ipc__lock_explains_refusal(path) ? UV_EBUSY : UV_ENOENT;
 }

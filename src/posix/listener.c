@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../name.h"
 #include "posix.h"
 
 /* What libuv's own servers mostly ask for, and macOS's upper limit. */
@@ -28,14 +29,14 @@ struct ipc__listener_s {
   const ipc_allocator_t* allocator;
   const ipc__listener_callbacks_t* callbacks;
   void* owner;
-  ipc__lock_t lock; /* not of an adopted one, whose name is somebody else's */
+  ipc__lock_t lock; /* if has_lock: a name that is a path of ours */
   int fd;
   unsigned int pending_instances;
   size_t in_bytes;
   size_t out_bytes;
   unsigned int retry_ms;
   unsigned int open_handles; /* that uv_close hasn't finished */
-  int is_adopted;
+  int has_lock;
   int is_started;
   int is_failing;
   int is_closing;
@@ -93,17 +94,29 @@ static int start_listening(int fd, unsigned int pending_instances) {
   return listen(fd, (int) pending_instances) == -1 ? ipc__errno() : 0;
 }
 
-/* Makes the socket of a name that is ours. */
-static int make_socket(ipc__listener_t* listener, const access_t* access) {
+/* Gives the socket its file, which nobody but those meant can open. */
+static int bind_path(ipc__listener_t* listener, const access_t* access) {
+  int err;
+
+  err = ipc__socket_limit_mode(listener->fd, access->mode);
+  if (err == 0) err = ipc__socket_bind(listener->fd, listener->lock.path);
+  if (err == 0) err = set_access(&listener->lock, access);
+  return err;
+}
+
+/* Makes the socket of a name that is ours; an abstract one becomes ours by
+ * this, and has neither file nor permissions. */
+static int make_socket(ipc__listener_t* listener,
+                       const char* os_name,
+                       const access_t* access) {
   int err;
 
   err = ipc__socket_open(&listener->fd);
   if (err != 0) return err;
-  err = ipc__socket_limit_mode(listener->fd, access->mode);
-  if (err != 0) goto fail;
-  err = ipc__socket_bind(listener->fd, listener->lock.path);
-  if (err != 0) goto fail;
-  err = set_access(&listener->lock, access);
+  if (listener->has_lock)
+    err = bind_path(listener, access);
+  else
+    err = ipc__socket_bind(listener->fd, os_name);
   if (err != 0) goto fail;
   /* Every client's socket is given these sizes anew, but from this one they can
    * be asked for before there is a client. */
@@ -174,9 +187,11 @@ int ipc__listener_open(uv_loop_t* loop,
   if (err == 0 && config->is_bare)
     err = ipc__directory_check(config->os_name, 1);
   if (err != 0) goto fail_memory;
-  err = ipc__lock_take(&listener->lock, config->os_name, config->uid);
+  listener->has_lock = !ipc__name_is_abstract(config->os_name);
+  if (listener->has_lock)
+    err = ipc__lock_take(&listener->lock, config->os_name, config->uid);
   if (err != 0) goto fail_memory;
-  err = make_socket(listener, &access);
+  err = make_socket(listener, config->os_name, &access);
   if (err != 0) goto fail_lock;
   err = attach(listener, loop);
   if (err != 0) goto fail_socket;
@@ -186,7 +201,7 @@ int ipc__listener_open(uv_loop_t* loop,
 fail_socket:
   close(listener->fd);
 fail_lock:
-  ipc__lock_release(&listener->lock);
+  if (listener->has_lock) ipc__lock_release(&listener->lock);
 fail_memory:
   ipc__free(config->allocator, listener);
   return err;
@@ -203,7 +218,6 @@ int ipc__listener_adopt(uv_loop_t* loop,
 
   listener = create(config, callbacks, owner);
   if (listener == NULL) return UV_ENOMEM;
-  listener->is_adopted = 1;
   listener->fd = handle;
   listener->pending_instances = 0; /* whoever called listen knows */
   /* Makes it non-blocking when all else has gone well. */
@@ -327,7 +341,7 @@ static void on_handle_closed(uv_handle_t* handle) {
 void ipc__listener_close(ipc__listener_t* listener) {
   if (listener->is_closing) return;
   listener->is_closing = 1;
-  if (!listener->is_adopted) ipc__lock_release(&listener->lock);
+  if (listener->has_lock) ipc__lock_release(&listener->lock);
   uv_close((uv_handle_t*) &listener->poll, on_handle_closed);
   uv_close((uv_handle_t*) &listener->retry, on_handle_closed);
   close(listener->fd);

@@ -20,7 +20,7 @@ static void private_directory(char* path) {
 }
 
 int ipc__name_is_bare(const char* name) {
-  return name[0] != '/';
+  return name[0] != '/' && !ipc__name_is_abstract(name);
 }
 
 static int resolve_bare(const char* name, ipc_name_info_t* info) {
@@ -68,14 +68,33 @@ static int resolve_path(const char* path, ipc_name_info_t* info) {
   return 0;
 }
 
+/* The '@' stands for a NUL, and no other follows the name. */
+static int resolve_abstract(const char* name, ipc_name_info_t* info) {
+  const char* parts[2];
+  ptrdiff_t wrong;
+
+  if (name[1] == '\0')
+    return ipc__name_refuse(info, UV_EINVAL, "nothing follows the '@'");
+  wrong = ipc__utf8_check(name);
+  if (wrong >= 0)
+    return ipc__name_refuse(info, UV_EINVAL, "not UTF-8: byte %d of the name",
+                            (int) wrong + 1);
+  parts[0] = name;
+  parts[1] = NULL;
+  ipc__name_join(info, parts);
+  return 0;
+}
+
 int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
   size_t length;
   size_t limit;
   int err;
 
-  limit = IPC__PATH_SIZE - 1;
+  limit = IPC__PATH_SIZE - !ipc__name_is_abstract(name);
   info->os_name_limit = limit;
-  if (ipc__name_is_bare(name))
+  if (ipc__name_is_abstract(name))
+    err = resolve_abstract(name, info);
+  else if (ipc__name_is_bare(name))
     err = resolve_bare(name, info);
   else
     err = resolve_path(name, info);
@@ -125,6 +144,10 @@ int ipc__directory_check(const char* path, int create) {
 static int look(const char* path, ipc_name_state_t* state) {
   struct stat status;
 
+  if (ipc__name_is_abstract(path)) {
+    *state = IPC_CHANNEL_NAME_ABSENT;
+    return 0;
+  }
   if (lstat(path, &status) == -1) {
     *state = IPC_CHANNEL_NAME_ABSENT;
     return errno == ENOENT || errno == ENOTDIR ? 0 : ipc__errno();

@@ -24,13 +24,6 @@
 /* Bytes for the longest path of a socket, its NUL included. */
 #define IPC__PATH_SIZE sizeof(((struct sockaddr_un*) 0)->sun_path)
 
-/* Whether a socket may have a name that is no path. */
-#ifdef __linux__
-#define IPC__HAS_ABSTRACT_NAMES 1
-#else
-#define IPC__HAS_ABSTRACT_NAMES 0
-#endif
-
 /* errno as a UV_E* code. */
 int ipc__errno(void);
 

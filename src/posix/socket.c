@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../name.h"
 #include "posix.h"
 
 /* What a pipe holds at least, on Linux: a page. */
@@ -139,13 +140,18 @@ static int make_address(const char* path,
                         struct sockaddr_un* address,
                         socklen_t* size) {
   size_t length;
+  int is_abstract;
 
   length = strlen(path);
-  if (length >= sizeof(address->sun_path)) return UV_ENAMETOOLONG;
+  is_abstract = ipc__name_is_abstract(path);
+  if (length + !is_abstract > sizeof(address->sun_path)) return UV_ENAMETOOLONG;
   memset(address, 0, sizeof(*address));
   address->sun_family = AF_UNIX;
   memcpy(address->sun_path, path, length);
-  *size = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + length + 1);
+  /* An abstract name begins with a NUL and ends where the address does. */
+  if (is_abstract) address->sun_path[0] = '\0';
+  *size = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + length +
+                       !is_abstract);
   return 0;
 }
 

@@ -12,6 +12,14 @@
 #define IPC__HAS_LISTENERS 1
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 1
+/* Whether an endpoint may have a name that is no path; not where a Linux build
+ * takes the path of the other systems. */
+#if defined(__linux__) && !defined(IPC_CHANNEL_PORTABLE)
+#define IPC__HAS_ABSTRACT_NAMES 1
+#else
+#define IPC__HAS_ABSTRACT_NAMES 0
+#endif
+
 /* Of an endpoint with a name. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_UNIX_SOCKET
 

@@ -12,6 +12,9 @@
 #define IPC__HAS_LISTENERS 0
 /* Whether a client has a say in the size of the system's buffers. */
 #define IPC__CLIENT_SIZES_BUFFERS 0
+/* Whether an endpoint may have a name like "@name". */
+#define IPC__HAS_ABSTRACT_NAMES 0
+
 /* Of an endpoint with a name. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_NAMED_PIPE
 

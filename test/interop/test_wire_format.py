@@ -227,6 +227,23 @@ def test_fin_ack():
     assert is_hung_up(frame(FIN_ACK, bytes(7)))
 
 
+def test_abstract_name():
+    """A name of Linux that is no path, exactly as long as it is."""
+    name = f"ipc-channel-test-{os.getpid()}"
+    server = subprocess.Popen(
+        [ECHO_SERVER, "@" + name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        line = server.stdout.readline().decode()
+        if "only Linux has" in line:
+            return
+        assert line == f"listening on @{name}\n", line
+        assert talk("\0" + name, [b"hi", b""]) == ([b"hi", b""], 2)
+        assert not os.path.exists("@" + name)
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def test_taken():
     def taken(count):
         return frame(TAKEN, struct.pack("<Q", count))
