@@ -1161,6 +1161,58 @@ IPC_CHANNEL_EXTERN int ipc_activation_handles(const char* name,
                                               uv_os_fd_t* handles,
                                               size_t* count);
 
+/* ---- FIFOs -------------------------------------------------------------- */
+
+/* A FIFO is a path (the system's, not a name as above) that programs read and
+ * write like a file: POSIX only, UV_ENOTSUP on Windows. Channels on one are raw
+ * and go one way. Two FIFOs for both ways with one peer do worse what a server
+ * and a client do: there no end tells when the peer has gone, and nothing says
+ * who it is.
+ *
+ * One reads, any number write. A send of up to PIPE_BUF bytes (Linux 4,096,
+ * macOS 512, never less than 512) reaches the reader in one piece, whoever else
+ * writes; a larger one may come in pieces with others' between them. Where one
+ * begins the writers have to tell, as with lines. (An ipc_channel_try_send that
+ * takes a part makes a send of that part.) What nobody has read is gone when
+ * the last end is closed. */
+
+/* Makes a FIFO with exactly the permission bits `mode`, 0 to 0777, whatever the
+ * umask; at no time has it more. One that is there already, is ours and has
+ * these bits is as good. A symbolic link at the path isn't followed.
+ * UV_EEXIST  something else is there, or one with other bits; UV_EACCES  one of
+ * another user, or no right to the directory; UV_ENOENT  no directory;
+ * UV_ENAMETOOLONG; UV_EINVAL  another mode; or what the system says. */
+IPC_CHANNEL_EXTERN int ipc_fifo_create(const char* path, int mode);
+
+/* Makes a channel of one end, without waiting for the other; ipc_channel_open
+ * says the rest. The FIFO must be ours or root's; its bits are its owner's
+ * business. The path is the channel's os_name.
+ *
+ * IPC_CHANNEL_ACCESS_INBOUND reads, and goes on when the writers leave and
+ * others come: there is no on_end but for an idle timeout. For that the channel
+ * has a writing end of its own, and needs the right to write too.
+ * IPC_CHANNEL_ACCESS_OUTBOUND writes; it has no on_end either: a send that
+ * finds the reader gone ends with UV_EPIPE.
+ *
+ * UV_ENOENT  there is none, or (OUTBOUND) nobody reads it; UV_EEXIST  what is
+ * there isn't a FIFO, or is a symbolic link; UV_EACCES  another user's, or no
+ * right to it; UV_ENOTSUP  the options say IPC_CHANNEL_ACCESS_DUPLEX; UV_EINVAL
+ * a bad option, or the native framing, which goes both ways; UV_EMFILE;
+ * UV_ENOMEM; UV_ENAMETOOLONG. */
+IPC_CHANNEL_EXTERN int ipc_fifo_open(uv_loop_t* loop,
+                                     const ipc_channel_options_t* options,
+                                     const char* path,
+                                     void* data,
+                                     ipc_channel_t** channel);
+
+/* Removes the channel's FIFO from its path, where it is still the one that was
+ * opened; the channel goes on. A close leaves the path alone, so a reader that
+ * is the last one removes first. UV_ENOENT  it is gone; UV_EEXIST  something
+ * else is there; UV_EACCES  no right to the directory; UV_ENOTCONN  the channel
+ * is dead, or its close is over, so that nothing tells any more which it was;
+ * UV_EINVAL  not a channel of ipc_fifo_open. */
+IPC_CHANNEL_EXTERN int ipc_fifo_remove(ipc_channel_t* channel);
+
 /* ---- Blocking ----------------------------------------------------------- */
 
 /* The same operations for a program without a loop. They run the private loop

@@ -3,6 +3,9 @@
  * passed on. */
 #include "channel.h"
 
+/* As an os_name. */
+#define NAMELESS ""
+
 /* Whether a channel with these settings can live on the handle. A FIFO that is
  * open for both is connected with itself. */
 static int check_handle(const ipc__settings_t* settings,
@@ -25,11 +28,11 @@ static int check_handle(const ipc__settings_t* settings,
   return info.can_write ? 0 : UV_EACCES;
 }
 
-/* When this succeeds the handle is the channel's. */
-static int create(uv_loop_t* loop,
-                  const ipc_channel_options_t* options,
-                  uv_os_fd_t handle,
-                  ipc_channel_t** out) {
+int ipc__adopt(uv_loop_t* loop,
+               const ipc_channel_options_t* options,
+               const char* os_name,
+               uv_os_fd_t handle,
+               ipc_channel_t** out) {
   const ipc__channel_options_t* o = ipc__channel_options(options);
   ipc_transport_t transport;
   ipc_channel_t* channel;
@@ -39,8 +42,8 @@ static int create(uv_loop_t* loop,
   if (o->base.error != 0) return o->base.error;
   err = check_handle(&o->base.channel, handle, &transport);
   if (err != 0) return err;
-  err = ipc__client_create(loop, &o->base.channel, "", IPC__VERDICT_ACCEPTED,
-                           &channel);
+  err = ipc__client_create(loop, &o->base.channel, os_name,
+                           IPC__VERDICT_ACCEPTED, &channel);
   if (err != 0) return err;
   channel->client->on_connect = o->on_connect;
   channel->client->is_nameless = 1;
@@ -61,7 +64,7 @@ int ipc_channel_open(uv_loop_t* loop,
 
   if (channel == NULL) return UV_EINVAL;
   *channel = NULL;
-  err = create(loop, options, handle, channel);
+  err = ipc__adopt(loop, options, NAMELESS, handle, channel);
   if (err == 0) ipc__client_begin(*channel, data);
   return err;
 }
@@ -125,11 +128,11 @@ int ipc_channel_pair(uv_loop_t* loop,
   channels[0] = channels[1] = NULL;
   err = ipc_pair_create(IPC_PAIR_DUPLEX, 0, ends);
   if (err != 0) return err;
-  err = create(loop, options[0], ends[0], &first);
+  err = ipc__adopt(loop, options[0], NAMELESS, ends[0], &first);
   if (err != 0) goto fail_ends;
   own_loop = first->hub->own_loop;
-  err = create(own_loop == NULL ? loop : &own_loop->uv, options[1], ends[1],
-               &second);
+  err = ipc__adopt(own_loop == NULL ? loop : &own_loop->uv, options[1],
+                   NAMELESS, ends[1], &second);
   if (err != 0) goto fail_first;
   second->hub->own_loop = own_loop;
   ipc__client_begin(first, data[0]);

@@ -43,6 +43,9 @@ typedef struct ipc__client_s {
   ipc_transport_t transport;
   int has_handle;
   int is_nameless;
+  uv_os_fd_t keeper; /* of a FIFO that is read; closed with the channel */
+  int has_keeper;
+  int is_fifo;
   ipc_peers_t server_peers;
   ipc_impersonation_t impersonation;
   char* server_user; /* NULL: as server_peers says */
@@ -375,6 +378,15 @@ uint64_t ipc__channel_written_to(const ipc_channel_t* channel);
 ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
                              const uint8_t* data,
                              size_t size);
+
+/* adopt.c */
+/* A channel on a handle that is connected, yet to be begun. When this succeeds
+ * the handle is the channel's. */
+int ipc__adopt(uv_loop_t* loop,
+               const ipc_channel_options_t* options,
+               const char* os_name,
+               uv_os_fd_t handle,
+               ipc_channel_t** channel);
 
 /* client.c */
 void ipc__client_attempt(ipc_channel_t* channel);

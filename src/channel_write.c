@@ -81,6 +81,11 @@ static int is_early(const ipc_channel_t* channel) {
 /* How much of the queue behind what is early may be written. */
 static size_t write_limit(const ipc_channel_t* channel) {
   if (is_early(channel)) return EARLY_BYTES - channel->early;
+  /* Others may write to it too, and a message is to come whole. Such a channel
+   * is raw, so that only messages are in its queue. */
+  if (ipc__channel_transport(channel) == IPC_CHANNEL_TRANSPORT_PIPE) {
+    return ipc__queue_whole(&channel->queue, IPC__ATOMIC_BYTES);
+  }
   /* What is behind the answer to the end is for the next connection. */
   if (channel->fin_received && ipc__client_reconnects(channel)) {
     return (size_t) (channel->fin_ack_end - channel->queue.released);

@@ -328,6 +328,7 @@ void ipc__client_release(ipc_channel_t* channel) {
   const ipc_allocator_t* allocator = &channel->hub->settings.allocator;
 
   if (channel->client->has_handle) ipc__handle_close(channel->client->handle);
+  if (channel->client->has_keeper) ipc__handle_close(channel->client->keeper);
   ipc__free(allocator, channel->client->server_user);
   ipc__free(allocator, channel->client);
 }

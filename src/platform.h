@@ -104,6 +104,27 @@ int ipc__activation_handles(const char* name,
                             uv_os_fd_t* handles,
                             size_t* count);
 
+/* ---- FIFOs (fifo.c) ------------------------------------------------------ */
+
+/* Windows has none: UV_ENOTSUP. The path is the system's, not a name. */
+
+/* ipc_fifo_create; a mode of 0 to 0777. */
+int ipc__fifo_create(const char* path, int mode);
+
+typedef struct ipc__fifo_s {
+  uv_os_fd_t handle; /* the end that was asked for */
+  /* INBOUND: an end that nobody writes to; while it is open, reading tells of
+   * no end. */
+  uv_os_fd_t keeper;
+  int has_keeper;
+} ipc__fifo_t;
+
+/* Opens for one way, with the errors of ipc_fifo_open. */
+int ipc__fifo_open(const char* path, ipc_access_t access, ipc__fifo_t* fifo);
+
+/* ipc_fifo_remove, of the FIFO that the handle is an end of. */
+int ipc__fifo_remove(const char* path, uv_os_fd_t handle);
+
 /* ---- Listener (listener.c) ---------------------------------------------- */
 
 typedef struct ipc__listener_s ipc__listener_t;

@@ -164,6 +164,32 @@ unsigned int ipc__queue_gather(const ipc__queue_t* queue,
   return used;
 }
 
+/* How many records end at the position or before it. */
+static uint32_t records_until(const ipc__queue_t* queue, uint64_t position) {
+  uint32_t low = 0;
+  uint32_t high = queue->records.count;
+
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+
+    if (ipc__queue_record(queue, middle)->end <= position) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+size_t ipc__queue_whole(const ipc__queue_t* queue, size_t limit) {
+  uint32_t complete = records_until(queue, queue->released);
+  uint32_t count = records_until(queue, queue->released + limit);
+
+  if (complete == queue->records.count) return 0;
+  if (count == complete) count++;
+  return (size_t) (ipc__queue_record(queue, count - 1)->end - queue->released);
+}
+
 /* One segment less lies in the block. */
 static void release_block(ipc__hub_t* hub,
                           ipc__queue_t* queue,

@@ -81,6 +81,12 @@ unsigned int ipc__queue_gather(const ipc__queue_t* queue,
                                uv_buf_t* buffers,
                                unsigned int count);
 
+/* How many bytes from the front on are whole records, up to `limit`; where the
+ * first is larger, all of it. For queues that hold nothing else. No record that
+ * was copied is split between buffers, so that `count` of them above end with
+ * one too. */
+size_t ipc__queue_whole(const ipc__queue_t* queue, size_t limit);
+
 /* The first `bytes` are done with. */
 void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes);
 

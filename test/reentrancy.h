@@ -134,6 +134,7 @@ extern const size_t call_count;
 void channel_builder(end_t* end);
 void pairs(end_t* end);
 void activation(end_t* end);
+void fifos(end_t* end);
 
 /* What a call answers, having called nobody back. Each public function that
  * the table has is called through one of these, by which test_reentrancy.py

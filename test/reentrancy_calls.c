@@ -788,6 +788,7 @@ const call_t calls[] = {
     {"builders of channels", channel_builder, NEEDS_NOTHING, 0},
     {"pairs", pairs, NEEDS_NOTHING, 0},
     {"activation", activation, NEEDS_NOTHING, 0},
+    {"FIFOs", fifos, NEEDS_NOTHING, 0},
     {"pump", pump, NEEDS_NOTHING, 1},
 };
 const size_t call_count = TEST_COUNT(calls);

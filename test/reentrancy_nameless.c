@@ -1,5 +1,7 @@
-/* The calls that make channels without a name, and servers of listeners, for
- * the table. */
+/* The calls that make channels of handles and FIFOs, and servers of listeners,
+ * for the table. */
+#include <stdio.h>
+
 #include "reentrancy.h"
 
 void channel_builder(end_t* end) {
@@ -75,4 +77,30 @@ void activation(end_t* end) {
   for (i = 0; i < 2; i++) test_close_handle(ends[i]);
   assert_int_equal(CALL(ipc_activation_handles("nobody's", NULL, &count)),
                    test_is_windows() ? UV_ENOTSUP : UV_ENOENT);
+}
+
+/* One end after the other, the reader first; where there are any. */
+void fifos(end_t* end) {
+  ipc_channel_options_t o;
+  ipc_channel_t* channels[2];
+  char path[128];
+  int i;
+
+  (void) end;
+  if (test_is_windows()) {
+    assert_int_equal(CALL(ipc_fifo_create(test_name(), 0600)), UV_ENOTSUP);
+    return;
+  }
+  snprintf(path, sizeof(path), "%s/%s", test_directory(), test_name());
+  SET(ipc_fifo_create(path, 0600));
+  ipc_channel_options_init(&o);
+  ipc_channel_options_set_framing(&o, IPC_CHANNEL_FRAMING_RAW);
+  for (i = 0; i < 2; i++) {
+    ipc_channel_options_set_access(
+        &o, i == 0 ? IPC_CHANNEL_ACCESS_INBOUND : IPC_CHANNEL_ACCESS_OUTBOUND);
+    SET(ipc_fifo_open(test_loop(), &o, path, NULL, &channels[i]));
+  }
+  SET(ipc_channel_send_copy(channels[1], "x", 1, NULL, NULL));
+  SET(ipc_fifo_remove(channels[0]));
+  for (i = 0; i < 2; i++) SET(ipc_channel_close(channels[i]));
 }

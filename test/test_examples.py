@@ -415,6 +415,37 @@ def test_activated_by_nobody():
             assert why in server.output(), server.output()
 
 
+def test_a_mailbox_that_a_shell_writes_to():
+    path = os.path.join(WORK, "mailbox")
+    with Program("mailbox", path) as program:
+        if IS_WINDOWS:
+            assert program.wait() == 2
+            assert program.output().splitlines() == ["this system has no FIFOs"]
+            return
+        program.wait_for(f"reading {path}\n")
+        echo = 'echo "$1" > "$2"'
+        for number, command in enumerate(["reload", "two words", "reload", "quit"]):
+            subprocess.run(["sh", "-c", echo, "sh", command, path],
+                           check=True, timeout=PATIENCE)
+            if number == 0:
+                program.wait_for("reload\n")
+        assert program.wait() == 0, program.output()
+        assert program.output().splitlines()[1:] == [
+            "reload", "two words", "reload", "quit"]
+        assert not os.path.exists(path)
+
+
+def test_a_mailbox_where_a_letter_lies():
+    path = os.path.join(WORK, "letter")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("dear")
+    with Program("mailbox", path) as program:
+        assert program.wait() == (2 if IS_WINDOWS else 1)
+        assert IS_WINDOWS or "file already exists" in program.output()
+    with open(path, encoding="ascii") as file:
+        assert file.read() == "dear"
+
+
 def test_workers_without_a_server():
     with Program("worker_threads", name_of("nobody")) as client:
         assert client.wait() == 1

@@ -293,6 +293,57 @@ static void test_queue_chunks(void** state) {
   close_queue(&queue);
 }
 
+/* The most that ends with a record, or else the first one's rest. */
+static size_t whole(const size_t* sizes, size_t skip, size_t limit) {
+  size_t end = 0;
+  size_t best = 0;
+  size_t i;
+
+  for (i = 0; i < 6; i++) {
+    end += sizes[i];
+    if (end <= skip) continue;
+    if (best > 0 && end - skip > limit) break;
+    best = end - skip;
+  }
+  return best;
+}
+
+/* With records that are complete and not called back yet in front, or without,
+ * and the first one cut or not. */
+static void test_queue_whole_records(void** state) {
+  static const size_t sizes[] = {8, 15, 22, 29, 36, 43};
+  ipc__queue_t queue;
+  intptr_t popped;
+  size_t limit;
+  size_t released;
+  int pops;
+  int i;
+
+  (void) state;
+  seed = 7;
+  open_queue(&queue);
+  for (pops = 0; pops < 2; pops++) {
+    popped = 0;
+    memset(&queue, 0, sizeof(queue));
+    assert_int_equal(ipc__queue_whole(&queue, 1), 0);
+    for (i = 0; i < 6; i++) {
+      assert_int_equal(put(&queue, (size_t) i * 7, 0, i), 0);
+    }
+    for (released = 0; ipc__queue_bytes(&queue) > 0; released++) {
+      for (limit = 1; limit < 160; limit++) {
+        assert_int_equal(ipc__queue_whole(&queue, limit),
+                         whole(sizes, released, limit));
+      }
+      ipc__queue_release(&hub, &queue, 1);
+      if (pops) check_records(&queue, &popped);
+    }
+    assert_int_equal(ipc__queue_whole(&queue, 1), 0);
+    check_records(&queue, &popped);
+    assert_int_equal(popped, 6);
+  }
+  close_queue(&queue);
+}
+
 /* Frames without a record, such as FIN, are bytes and nothing to call back. */
 static void test_queue_without_records(void** state) {
   ipc__queue_t queue;
@@ -409,6 +460,7 @@ int main(int argc, char** argv) {
       TEST(test_queue_borrows),
       TEST(test_queue_mixed),
       TEST(test_queue_chunks),
+      TEST(test_queue_whole_records),
       TEST(test_queue_without_records),
       TEST(test_queue_drop),
       TEST(test_queue_without_memory),

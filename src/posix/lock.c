@@ -36,10 +36,6 @@ static void lock_path(const char* path, char* result) {
   snprintf(result, LOCK_PATH_SIZE, "%s%s", path, LOCK_SUFFIX);
 }
 
-static int same_file(const struct stat* a, const struct stat* b) {
-  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /* Opens the lock file, or creates it and says so. */
 static int open_lock(const char* path, int* fd, int* created) {
   *fd = open(path, O_RDWR | OPEN_FLAGS);
@@ -97,7 +93,7 @@ static int lock_once(const char* path, int* fd, int* created) {
   err = check_lock(*fd, &opened);
   if (err == 0) err = try_lock(*fd);
   if (err == 0 &&
-      (lstat(path, &present) == -1 || !same_file(&opened, &present)))
+      (lstat(path, &present) == -1 || !ipc__same_file(&opened, &present)))
     err = UV_EAGAIN;
   if (err == 0) return 0;
   /* No lock can be had of this file system; with the other two errors, others
@@ -154,7 +150,7 @@ static int remove_socket(const char* path, const struct stat* socket) {
   struct stat present;
 
   if (lstat(path, &present) == -1) return errno == ENOENT ? 0 : ipc__errno();
-  if (!same_file(socket, &present)) return UV_EADDRINUSE;
+  if (!ipc__same_file(socket, &present)) return UV_EADDRINUSE;
   if (unlink(path) == -1 && errno != ENOENT)
     return errno == EPERM ? UV_EACCES : ipc__errno();
   return 0;
@@ -228,7 +224,7 @@ void ipc__lock_release(ipc__lock_t* lock) {
     lock_path(lock->path, file);
     /* Somebody may have tidied up, and another may own the name since. */
     if (fstat(lock->fd, &opened) == 0 && lstat(file, &present) == 0 &&
-        same_file(&opened, &present))
+        ipc__same_file(&opened, &present))
       unlink(file);
   }
   close(lock->fd);

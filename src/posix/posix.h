@@ -27,6 +27,10 @@
 /* errno as a UV_E* code. */
 int ipc__errno(void);
 
+static inline int ipc__same_file(const struct stat* a, const struct stat* b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* ---- Sockets and pipes (socket.c) --------------------------------------- */
 
 /* An unconnected stream socket: closed on exec, non-blocking, no SIGPIPE. */
@@ -77,6 +81,13 @@ int ipc__socket_limit_mode(int fd, mode_t mode);
 /* What a caller does with ECONNREFUSED: whether it proves that nobody serves
  * the socket. On macOS a full backlog says the same. */
 #define IPC__REFUSED_MEANS_DEAD IPC__LINUX
+
+/* ---- Descriptors (stream.c) --------------------------------------------- */
+
+/* libuv never closes descriptors 0 to 2, and whoever prints would write into
+ * them; a process without standard streams may well be given one of those. Does
+ * nothing to others. */
+int ipc__move_above_stdio(int* fd);
 
 /* ---- Writing without a signal (sigpipe.c) ------------------------------- */
 

@@ -30,9 +30,7 @@ struct ipc__room_s {
   int is_pipe_closed; /* whose close is finished before ours */
 };
 
-/* libuv never closes descriptors 0 to 2, which a process without standard
- * streams may well be given for a socket. */
-static int move_above_stdio(int* fd) {
+int ipc__move_above_stdio(int* fd) {
   int moved;
 
   if (*fd > STDERR_FILENO) return 0;
@@ -73,7 +71,7 @@ int ipc__stream_open(uv_loop_t* loop,
   memset(&stream->os, 0, sizeof(stream->os));
   err = uv_pipe_init(loop, &stream->pipe, 0);
   if (err == 0) err = look_at(stream, handle);
-  if (err == 0) err = move_above_stdio(&handle);
+  if (err == 0) err = ipc__move_above_stdio(&handle);
   if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
   if (err != 0) close(handle);
   return err;

@@ -2,6 +2,7 @@
 #ifndef IPC_CHANNEL_POSIX_TYPES_H
 #define IPC_CHANNEL_POSIX_TYPES_H
 
+#include <limits.h>
 #include <uv.h>
 
 /* Whether endpoints have permission bits and an owner (else: a descriptor). */
@@ -22,6 +23,14 @@
 
 /* Of an endpoint with a name. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_UNIX_SOCKET
+
+/* How many bytes a write to a pipe keeps together, whoever else writes; at
+ * least 512. */
+#ifdef PIPE_BUF
+#define IPC__ATOMIC_BYTES ((size_t) PIPE_BUF)
+#else
+#define IPC__ATOMIC_BYTES ((size_t) _POSIX_PIPE_BUF)
+#endif
 
 typedef struct ipc__stream_os_s {
   ipc_transport_t transport;

@@ -18,6 +18,10 @@
 /* Of an endpoint with a name. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_NAMED_PIPE
 
+/* How many bytes a write to a pipe with many writers keeps together: here there
+ * are none. */
+#define IPC__ATOMIC_BYTES ((size_t) 512)
+
 typedef struct ipc__stream_os_s {
   uv_write_t write; /* the one write under way */
   size_t writing;   /* its bytes */
