@@ -117,7 +117,7 @@ static int get_name(int fd, char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
   /* The size may count a NUL that is beyond the end. */
   length = size <= start ? 0 : size - start;
   if (length > sizeof(address.sun_path)) length = sizeof(address.sun_path);
-  if (address.sun_path[0] != '\0' || !IPC__HAS_ABSTRACT_NAMES)
+  if (address.sun_path[0] != '\0' || !IPC__MEETS_ABSTRACT_NAMES)
     length = strnlen(address.sun_path, length);
   for (i = 0; i < length; i++)
     os_name[i] = address.sun_path[i] == '\0' ? '@' : address.sun_path[i];

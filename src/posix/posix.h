@@ -24,6 +24,14 @@
 /* Bytes for the longest path of a socket, its NUL included. */
 #define IPC__PATH_SIZE sizeof(((struct sockaddr_un*) 0)->sun_path)
 
+/* Whether a socket that others made may have a name that is no path, whatever
+ * this build takes itself. */
+#ifdef __linux__
+#define IPC__MEETS_ABSTRACT_NAMES 1
+#else
+#define IPC__MEETS_ABSTRACT_NAMES 0
+#endif
+
 /* errno as a UV_E* code. */
 int ipc__errno(void);
 
