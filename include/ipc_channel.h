@@ -1213,6 +1213,139 @@ IPC_CHANNEL_EXTERN int ipc_fifo_open(uv_loop_t* loop,
  * UV_EINVAL  not a channel of ipc_fifo_open. */
 IPC_CHANNEL_EXTERN int ipc_fifo_remove(ipc_channel_t* channel);
 
+/* ---- Child processes ---------------------------------------------------- */
+
+/* What a child finds as its standard input (0), output (1) or error (2). */
+typedef enum ipc_child_stdio_e {
+  IPC_CHILD_INHERIT, /* what this process has; the default */
+  IPC_CHILD_NULL,    /* nothing: reads end at once, writes vanish */
+  IPC_CHILD_CHANNEL, /* a channel of ours, see ipc_child_channel */
+  IPC_CHILD_STDOUT   /* 2 only: the same as 1 */
+} ipc_child_stdio_t;
+
+/* Where the channels of a child are, for ipc_child_channel. */
+#define IPC_CHILD_STDIN_SLOT 0u
+#define IPC_CHILD_STDOUT_SLOT 1u
+#define IPC_CHILD_STDERR_SLOT 2u
+#define IPC_CHILD_EXTRA_SLOT 3u
+
+typedef struct ipc_child_s ipc_child_t;
+
+/* The child has ended, and its output has been drained: each channel of 1 and 2
+ * has had its end told, or was closed before. A grandchild that holds a pipe
+ * open doesn't hang this: it comes the drain time after the child's end at the
+ * latest. `term_signal`: 0, or what has killed it. */
+typedef void (*ipc_child_exit_cb)(ipc_child_t* child,
+                                  int64_t exit_status,
+                                  int term_signal);
+typedef void (*ipc_child_close_cb)(ipc_child_t* child);
+
+typedef struct ipc_child_options_s {
+  uint64_t opaque[64];
+} ipc_child_options_t;
+
+/* `file` is looked for in PATH; `args` ends with NULL, args[0] is by convention
+ * the program's name. Both are borrowed until the spawn, as all strings here.
+ */
+IPC_CHANNEL_EXTERN void ipc_child_options_init(ipc_child_options_t* options,
+                                               const char* file,
+                                               const char* const* args);
+IPC_CHANNEL_EXTERN const char* ipc_child_options_error(
+    const ipc_child_options_t* options);
+/* "NAME=value" each, ends with NULL; default: this process's. */
+IPC_CHANNEL_EXTERN int ipc_child_options_set_env(ipc_child_options_t* options,
+                                                 const char* const* env);
+/* Default: this process's. */
+IPC_CHANNEL_EXTERN int ipc_child_options_set_directory(
+    ipc_child_options_t* options, const char* path);
+IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio(ipc_child_options_t* options,
+                                                   unsigned int slot,
+                                                   ipc_child_stdio_t stdio);
+/* A handle that the child gets there, and the caller keeps. */
+IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio_handle(
+    ipc_child_options_t* options, unsigned int slot, uv_os_fd_t handle);
+/* The options of the slot's channel, which makes it one; borrowed until the
+ * spawn. Slots 0 to 2 want the raw framing, and take access from the slot, 0
+ * OUTBOUND, 1 and 2 INBOUND. Slot 3 is a duplex channel beside them, native
+ * unless the options say otherwise, that a child picks up by
+ * ipc_channel_inherit. Without this IPC_CHILD_CHANNEL has the defaults and the
+ * channel is pulled from. */
+IPC_CHANNEL_EXTERN int ipc_child_options_set_channel(
+    ipc_child_options_t* options,
+    unsigned int slot,
+    const ipc_channel_options_t* channel,
+    void* data);
+/* How long to wait for the end of the output once the child has ended, 0 or
+ * more; default 1000 ms, or IPC_CHANNEL_INFINITE. */
+IPC_CHANNEL_EXTERN int ipc_child_options_set_drain_timeout(
+    ipc_child_options_t* options, int timeout_ms);
+IPC_CHANNEL_EXTERN int ipc_child_options_on_exit(ipc_child_options_t* options,
+                                                 ipc_child_exit_cb cb);
+
+/* Spawns. This process's copies of the child's ends are closed at once, so that
+ * an end is an end; no end of one spawn leaks into the child of another one of
+ * this library's. (On Windows a spawn by other code of this process may inherit
+ * them: libuv before 1.52 passes on all handles that can be inherited.)
+ * UV_EINVAL: a bad option, see ipc_child_options_error; UV_ENOENT: no such
+ * program, or directory; UV_EACCES: it may not be run; UV_ENOMEM and what else
+ * the system says. After an error nothing is left behind. */
+IPC_CHANNEL_EXTERN int ipc_child_spawn(uv_loop_t* loop,
+                                       const ipc_child_options_t* options,
+                                       void* data,
+                                       ipc_child_t** child);
+
+IPC_CHANNEL_EXTERN void* ipc_child_data(const ipc_child_t* child);
+IPC_CHANNEL_EXTERN int ipc_child_pid(const ipc_child_t* child);
+/* The slot's channel; NULL: it is none, or was closed. It is the caller's to
+ * close, as any. */
+IPC_CHANNEL_EXTERN ipc_channel_t* ipc_child_channel(const ipc_child_t* child,
+                                                    unsigned int slot);
+/* UV_ESRCH: it has ended. */
+IPC_CHANNEL_EXTERN int ipc_child_kill(ipc_child_t* child, int signum);
+/* Asks it to go: closes the channels of slots 0 and 3 gracefully, then after
+ * `grace_ms` sends SIGTERM (Windows: ends it), and after as long again SIGKILL.
+ * on_exit tells. UV_ESRCH: it has ended; UV_EALREADY: asked before. */
+IPC_CHANNEL_EXTERN int ipc_child_quit(ipc_child_t* child, int grace_ms);
+/* Releases the child when its end has been told: kills it where it lives. Its
+ * channels that are still open are closed, without waiting. `cb` may be NULL,
+ * is the last callback, and on_exit has come before. UV_EALREADY. */
+IPC_CHANNEL_EXTERN int ipc_child_close(ipc_child_t* child,
+                                       ipc_child_close_cb cb);
+
+/* In a child that was spawned with a channel on slot 3: that channel. Once.
+ * UV_ENOENT: there is none. Otherwise the errors of ipc_channel_open. */
+IPC_CHANNEL_EXTERN int ipc_channel_inherit(uv_loop_t* loop,
+                                           const ipc_channel_options_t* options,
+                                           void* data,
+                                           ipc_channel_t** channel);
+
+/* What ipc_child_output has found; lives until the callback returns. */
+typedef struct ipc_child_output_s {
+  int status; /* 0; UV_ETIMEDOUT, UV_ENOBUFS: it was killed, for taking too
+                 long or saying too much; UV_ECANCELED; what broke a stream */
+  int64_t exit_status;
+  int term_signal;
+  const void* out; /* standard output, followed by a 0 that isn't counted */
+  size_t out_size;
+  const void* err; /* standard error, likewise */
+  size_t err_size;
+} ipc_child_output_t;
+typedef void (*ipc_child_output_cb)(void* arg,
+                                    const ipc_child_output_t* output);
+
+/* Runs a child to its end: feeds it `input_size` bytes (copied), collects both
+ * outputs beside each other, at most `max_bytes` of each, and kills it when
+ * that is exceeded or `timeout_ms` have passed. The options' stdio is not
+ * looked at. Errors as ipc_child_spawn. */
+IPC_CHANNEL_EXTERN int ipc_child_output(uv_loop_t* loop,
+                                        const ipc_child_options_t* options,
+                                        const void* input,
+                                        size_t input_size,
+                                        size_t max_bytes,
+                                        int timeout_ms,
+                                        ipc_child_output_cb cb,
+                                        void* arg);
+
 /* ---- Blocking ----------------------------------------------------------- */
 
 /* The same operations for a program without a loop. They run the private loop
