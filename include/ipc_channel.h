@@ -1252,7 +1252,9 @@ IPC_CHANNEL_EXTERN void ipc_child_options_init(ipc_child_options_t* options,
                                                const char* const* args);
 IPC_CHANNEL_EXTERN const char* ipc_child_options_error(
     const ipc_child_options_t* options);
-/* "NAME=value" each, ends with NULL; default: this process's. */
+/* "NAME=value" each, ends with NULL; default: this process's.
+ * IPC_CHANNEL_INHERIT, which tells a child of its slot 3, is left out of either
+ * and set as is due. */
 IPC_CHANNEL_EXTERN int ipc_child_options_set_env(ipc_child_options_t* options,
                                                  const char* const* env);
 /* Default: this process's. */
@@ -1261,15 +1263,21 @@ IPC_CHANNEL_EXTERN int ipc_child_options_set_directory(
 IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio(ipc_child_options_t* options,
                                                    unsigned int slot,
                                                    ipc_child_stdio_t stdio);
-/* A handle that the child gets there, and the caller keeps. */
+/* A handle that the child gets there, and the caller keeps. Slots 0 to 2. (On
+ * POSIX libuv makes what a child gets there blocking, for all who share it.) */
 IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio_handle(
     ipc_child_options_t* options, unsigned int slot, uv_os_fd_t handle);
 /* The options of the slot's channel, which makes it one; borrowed until the
  * spawn. Slots 0 to 2 want the raw framing, and take access from the slot, 0
  * OUTBOUND, 1 and 2 INBOUND. Slot 3 is a duplex channel beside them, native
  * unless the options say otherwise, that a child picks up by
- * ipc_channel_inherit. Without this IPC_CHILD_CHANNEL has the defaults and the
- * channel is pulled from. */
+ * ipc_channel_inherit. Without this IPC_CHILD_CHANNEL has the defaults (raw, or
+ * native for slot 3) and the channel is pulled from.
+ *
+ * The child's ends of 0 to 2 are blocking handles, as programs expect: on POSIX
+ * sockets, on Windows pipes that go one way. The end of its input is the close
+ * of slot 0's channel; ipc_channel_end does it on POSIX alone, and is
+ * UV_ENOTSUP on Windows. */
 IPC_CHANNEL_EXTERN int ipc_child_options_set_channel(
     ipc_child_options_t* options,
     unsigned int slot,
@@ -1284,11 +1292,14 @@ IPC_CHANNEL_EXTERN int ipc_child_options_on_exit(ipc_child_options_t* options,
 
 /* Spawns. This process's copies of the child's ends are closed at once, so that
  * an end is an end; no end of one spawn leaks into the child of another one of
- * this library's. (On Windows a spawn by other code of this process may inherit
- * them: libuv before 1.52 passes on all handles that can be inherited.)
- * UV_EINVAL: a bad option, see ipc_child_options_error; UV_ENOENT: no such
- * program, or directory; UV_EACCES: it may not be run; UV_ENOMEM and what else
- * the system says. After an error nothing is left behind. */
+ * this library's, in any thread. (Windows: other code of this process that
+ * spawns with all that can be inherited, as libuv does up to 1.52.1, must not
+ * do so in another thread during this call: the child's ends can be inherited
+ * while it lasts.)
+ * UV_EINVAL: no loop, or a bad option, see ipc_child_options_error; UV_ENOENT:
+ * no such program, or directory; UV_EACCES: it may not be run; UV_EBADF: a
+ * handle isn't open; UV_ENOMEM and what else the system says. After an error
+ * nothing is left behind. */
 IPC_CHANNEL_EXTERN int ipc_child_spawn(uv_loop_t* loop,
                                        const ipc_child_options_t* options,
                                        void* data,
@@ -1300,11 +1311,13 @@ IPC_CHANNEL_EXTERN int ipc_child_pid(const ipc_child_t* child);
  * close, as any. */
 IPC_CHANNEL_EXTERN ipc_channel_t* ipc_child_channel(const ipc_child_t* child,
                                                     unsigned int slot);
-/* UV_ESRCH: it has ended. */
+/* Windows: SIGTERM, SIGKILL and SIGINT all end it, 0 asks whether it lives, and
+ * others are UV_ENOSYS. UV_ESRCH: it has ended. */
 IPC_CHANNEL_EXTERN int ipc_child_kill(ipc_child_t* child, int signum);
 /* Asks it to go: closes the channels of slots 0 and 3 gracefully, then after
- * `grace_ms` sends SIGTERM (Windows: ends it), and after as long again SIGKILL.
- * on_exit tells. UV_ESRCH: it has ended; UV_EALREADY: asked before. */
+ * `grace_ms` sends SIGTERM (Windows: ends it), and after as long again SIGKILL;
+ * IPC_CHANNEL_INFINITE: neither. on_exit tells. UV_ESRCH: it has ended;
+ * UV_EALREADY: asked, or closed, before. */
 IPC_CHANNEL_EXTERN int ipc_child_quit(ipc_child_t* child, int grace_ms);
 /* Releases the child when its end has been told: kills it where it lives. Its
  * channels that are still open are closed, without waiting. `cb` may be NULL,
@@ -1312,8 +1325,13 @@ IPC_CHANNEL_EXTERN int ipc_child_quit(ipc_child_t* child, int grace_ms);
 IPC_CHANNEL_EXTERN int ipc_child_close(ipc_child_t* child,
                                        ipc_child_close_cb cb);
 
-/* In a child that was spawned with a channel on slot 3: that channel. Once.
- * UV_ENOENT: there is none. Otherwise the errors of ipc_channel_open. */
+/* In a child that was spawned with a channel on slot 3: that channel. Once;
+ * children of its own don't get it, if they are spawned later than this. `loop`
+ * and `options` as for ipc_channel_open. UV_ENOENT: there is none. Otherwise
+ * the errors of ipc_channel_open, and it is there as before.
+ * (The agreement, for programs without this library: C descriptor 3 is open,
+ * on Windows handed on to the C runtime as usual, and the variable
+ * IPC_CHANNEL_INHERIT is "3".) */
 IPC_CHANNEL_EXTERN int ipc_channel_inherit(uv_loop_t* loop,
                                            const ipc_channel_options_t* options,
                                            void* data,
@@ -1322,7 +1340,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_inherit(uv_loop_t* loop,
 /* What ipc_child_output has found; lives until the callback returns. */
 typedef struct ipc_child_output_s {
   int status; /* 0; UV_ETIMEDOUT, UV_ENOBUFS: it was killed, for taking too
-                 long or saying too much; UV_ECANCELED; what broke a stream */
+                 long or saying too much; UV_ENOMEM, or what else broke an
+                 output: killed too */
   int64_t exit_status;
   int term_signal;
   const void* out; /* standard output, followed by a 0 that isn't counted */
@@ -1333,10 +1352,13 @@ typedef struct ipc_child_output_s {
 typedef void (*ipc_child_output_cb)(void* arg,
                                     const ipc_child_output_t* output);
 
-/* Runs a child to its end: feeds it `input_size` bytes (copied), collects both
- * outputs beside each other, at most `max_bytes` of each, and kills it when
- * that is exceeded or `timeout_ms` have passed. The options' stdio is not
- * looked at. Errors as ipc_child_spawn. */
+/* Runs a child to its end: feeds it `input_size` bytes (copied; it need not
+ * read them), collects both outputs beside each other, at most `max_bytes` of
+ * each, and kills it when that is exceeded or `timeout_ms` have passed (0 or
+ * more, or IPC_CHANNEL_INFINITE). `cb` gets what was said until then. A
+ * grandchild that holds its outputs is waited for as the drain timeout says,
+ * but no longer than a second after such a kill. The options' stdio, channels
+ * and on_exit are not looked at. Errors as ipc_child_spawn. */
 IPC_CHANNEL_EXTERN int ipc_child_output(uv_loop_t* loop,
                                         const ipc_child_options_t* options,
                                         const void* input,

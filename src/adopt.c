@@ -3,9 +3,6 @@
  * passed on. */
 #include "channel.h"
 
-/* As an os_name. */
-#define NAMELESS ""
-
 /* Whether a channel with these settings can live on the handle. A FIFO that is
  * open for both is connected with itself. */
 static int check_handle(const ipc__settings_t* settings,
@@ -64,7 +61,7 @@ int ipc_channel_open(uv_loop_t* loop,
 
   if (channel == NULL) return UV_EINVAL;
   *channel = NULL;
-  err = ipc__adopt(loop, options, NAMELESS, handle, channel);
+  err = ipc__adopt(loop, options, IPC__NAMELESS, handle, channel);
   if (err == 0) ipc__client_begin(*channel, data);
   return err;
 }
@@ -128,11 +125,11 @@ int ipc_channel_pair(uv_loop_t* loop,
   channels[0] = channels[1] = NULL;
   err = ipc_pair_create(IPC_PAIR_DUPLEX, 0, ends);
   if (err != 0) return err;
-  err = ipc__adopt(loop, options[0], NAMELESS, ends[0], &first);
+  err = ipc__adopt(loop, options[0], IPC__NAMELESS, ends[0], &first);
   if (err != 0) goto fail_ends;
   own_loop = first->hub->own_loop;
   err = ipc__adopt(own_loop == NULL ? loop : &own_loop->uv, options[1],
-                   NAMELESS, ends[1], &second);
+                   IPC__NAMELESS, ends[1], &second);
   if (err != 0) goto fail_first;
   second->hub->own_loop = own_loop;
   ipc__client_begin(first, data[0]);

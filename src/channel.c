@@ -244,6 +244,12 @@ static void tell_end(ipc_channel_t* channel) {
   }
 }
 
+static void tell_follower(ipc_channel_t* channel) {
+  if (channel->follower == NULL) return;
+  if (!channel->end_told && channel->state < IPC__CLOSING) return;
+  channel->follower->on_end(channel->follower);
+}
+
 static void tell_drain(ipc_channel_t* channel) {
   const ipc__settings_t* settings = &channel->hub->settings;
 
@@ -310,6 +316,7 @@ static void release(ipc_channel_t* channel) {
   ipc__hub_t* hub = channel->hub;
 
   tell_close(channel);
+  if (channel->follower != NULL) channel->follower->on_gone(channel->follower);
   if (channel->server != NULL) ipc__server_forget(channel);
   if (channel->client != NULL) ipc__client_release(channel);
   ipc__channel_drop_partial(channel);
@@ -331,6 +338,7 @@ void ipc__channel_serve(ipc_channel_t* channel) {
   ipc__channel_tell_state(channel);
   ipc__channel_tell_pulls(channel);
   tell_end(channel);
+  tell_follower(channel);
   close_owned(channel);
   ipc__channel_write(channel);
   ipc__channel_complete_sends(channel);

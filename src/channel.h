@@ -87,6 +87,17 @@ typedef struct ipc__pulls_s {
   uint64_t late_replies;
 } ipc__pulls_t;
 
+/* Who else in the library is to know what becomes of a channel; 0 or one for
+ * each. Both are called where the user's callbacks are. */
+typedef struct ipc__follower_s ipc__follower_t;
+struct ipc__follower_s {
+  /* Nothing more is received: on_end was called, or the channel is closed. May
+   * come more than once. */
+  void (*on_end)(ipc__follower_t* follower);
+  /* on_close was called; the channel goes. */
+  void (*on_gone)(ipc__follower_t* follower);
+};
+
 struct ipc_channel_s {
   ipc__stream_t stream; /* first, so that libuv's handle is the channel */
   ipc__hub_t* hub;
@@ -114,6 +125,7 @@ struct ipc_channel_s {
 
   ipc__pulls_t* pulls; /* NULL: nothing pulled yet */
   ipc_poster_t* posters;
+  ipc__follower_t* follower; /* NULL: nobody */
   ipc_op_t last_op;
 
   uint64_t received;    /* messages delivered */
@@ -380,8 +392,10 @@ ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
                              size_t size);
 
 /* adopt.c */
-/* A channel on a handle that is connected, yet to be begun. When this succeeds
- * the handle is the channel's. */
+/* The os_name of a channel that has none. */
+#define IPC__NAMELESS ""
+/* A channel on a handle that is connected, for ipc__client_begin or _abandon.
+ * When this succeeds the handle is the channel's. */
 int ipc__adopt(uv_loop_t* loop,
                const ipc_channel_options_t* options,
                const char* os_name,

@@ -78,6 +78,29 @@ typedef struct ipc__channel_options_s {
   ipc_connect_cb on_connect;
 } ipc__channel_options_t;
 
+/* Standard input, output, error, and the extra channel. */
+#define IPC__CHILD_SLOTS 4u
+
+/* What ipc_child_options_set_stdio_handle makes of a slot. */
+#define IPC__CHILD_HANDLE (IPC_CHILD_STDOUT + 1)
+
+typedef struct ipc__child_options_s {
+  ipc__options_t base; /* its name is the program's file */
+  const char* const* args;
+  const char* const* env; /* NULL: this process's */
+  const char* directory;  /* NULL: this process's */
+  ipc_child_exit_cb on_exit;
+  int drain_timeout_ms;
+  struct {
+    int stdio; /* ipc_child_stdio_t, or IPC__CHILD_HANDLE */
+    union {
+      const ipc_channel_options_t* channel; /* NULL: the defaults */
+      uv_os_fd_t handle;                    /* with IPC__CHILD_HANDLE */
+    } is;
+    void* data; /* the channel's */
+  } slots[IPC__CHILD_SLOTS];
+} ipc__child_options_t;
+
 /* options.c: the common part. Each takes NULL for a builder that was never
  * initialised, and answers UV_EINVAL. */
 void ipc__option_init(ipc__options_t* o, uint32_t magic);
@@ -139,5 +162,7 @@ const ipc__client_options_t* ipc__client_options(
     const ipc_client_options_t* options);
 const ipc__channel_options_t* ipc__channel_options(
     const ipc_channel_options_t* options);
+const ipc__child_options_t* ipc__child_options(
+    const ipc_child_options_t* options);
 
 #endif /* IPC_CHANNEL_OPTIONS_H */

@@ -125,6 +125,29 @@ int ipc__fifo_open(const char* path, ipc_access_t access, ipc__fifo_t* fifo);
 /* ipc_fifo_remove, of the FIFO that the handle is an end of. */
 int ipc__fifo_remove(const char* path, uv_os_fd_t handle);
 
+/* ---- Child processes (child.c) ------------------------------------------ */
+
+/* A pair for a slot of a child. `theirs` of slots 0 to 2 is what any program
+ * expects there, a blocking handle; that of slot 3 is for ipc_channel_open.
+ * `ours` is for a channel that writes to slot 0 and reads from 1 and 2. POSIX:
+ * both ends go both ways. Windows: 0 to 2 go one way. None is inheritable. */
+int ipc__child_pair(unsigned int slot, uv_os_fd_t* ours, uv_os_fd_t* theirs);
+
+/* Another handle for the same thing, above 2 where it is a descriptor.
+ * UV_EBADF: it isn't open. */
+int ipc__handle_duplicate(uv_os_fd_t handle, uv_os_fd_t* duplicate);
+
+/* uv_spawn takes C descriptors: on POSIX the handle itself, on Windows one of
+ * libuv's C runtime. Whatever the result, the handle is no longer the caller's.
+ * UV_EMFILE: there is none. */
+int ipc__descriptor_open(uv_os_fd_t handle, int* fd);
+
+/* Closes it, and its handle. */
+void ipc__descriptor_close(int fd);
+
+/* Whether this process has it; Windows: libuv sees to that itself. */
+int ipc__descriptor_is_open(int fd);
+
 /* ---- Listener (listener.c) ---------------------------------------------- */
 
 typedef struct ipc__listener_s ipc__listener_t;

@@ -789,6 +789,8 @@ const call_t calls[] = {
     {"pairs", pairs, NEEDS_NOTHING, 0},
     {"activation", activation, NEEDS_NOTHING, 0},
     {"FIFOs", fifos, NEEDS_NOTHING, 0},
+    {"builder of children", child_builder, NEEDS_NOTHING, 0},
+    {"children", children, NEEDS_NOTHING, 0},
     {"pump", pump, NEEDS_NOTHING, 1},
 };
 const size_t call_count = TEST_COUNT(calls);

@@ -452,6 +452,31 @@ def test_workers_without_a_server():
         assert client.output().splitlines() == ["0 answers"]
 
 
+def test_run_child():
+    name = name_of("child")
+    client = PROGRAMS["echo_client"]
+    with Program("echo_server", name) as server:
+        server.wait_for("listening on ")
+        with Program("run_child", "", client, name, "one", "two") as parent:
+            assert parent.wait() == 0, parent.output()
+            said = parent.output().splitlines()
+            assert said == ["one", "two", "ended with 0, signal 0"], said
+    with Program("run_child", "", client, name, "one") as parent:
+        assert parent.wait() == 1, parent.output()
+        assert "no such file" in parent.output()
+        assert parent.output().endswith("ended with 1, signal 0\n")
+
+
+def test_run_child_feeds_it():
+    if not IS_WINDOWS:
+        with Program("run_child", "a text\n", "cat") as parent:
+            assert parent.wait() == 0, parent.output()
+            assert parent.output() == "a text\nended with 0, signal 0\n"
+    with Program("run_child", "a text\n", "no such program") as parent:
+        assert parent.wait() == 1
+        assert "no such file" in parent.output()
+
+
 def test_echo_server_whose_name_is_taken():
     name = name_of("taken")
     with Program("echo_server", name) as server:

@@ -1,6 +1,7 @@
 /* Every function may be called from every callback: a table of both, each entry
  * a small conversation in which the callback makes the call once. Whatever it
  * does to the conversation, everything closes, once, and nothing is left. */
+#include "child_roles.h"
 #include "reentrancy.h"
 
 /* ---- One callback, every call -------------------------------------------- */
@@ -158,5 +159,5 @@ int main(int argc, char** argv) {
       BOTH(test_in_wake),
   };
 
-  return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
+  return test_main(argc, argv, tests, TEST_COUNT(tests), child_roles);
 }
