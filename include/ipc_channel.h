@@ -1231,10 +1231,10 @@ typedef enum ipc_child_stdio_e {
 
 typedef struct ipc_child_s ipc_child_t;
 
-/* The child has ended, and its output has been drained: each channel of 1 and 2
- * has had its end told, or was closed before. A grandchild that holds a pipe
- * open doesn't hang this: it comes the drain time after the child's end at the
- * latest. `term_signal`: 0, or what has killed it. */
+/* The child has ended, and its output has been drained: each channel of
+ * slots 1, 2 and 3 has had its end told, or was closed before. A grandchild
+ * that holds a pipe open doesn't hang this: it comes the drain time after the
+ * child's end at the latest. `term_signal`: 0, or what has killed it. */
 typedef void (*ipc_child_exit_cb)(ipc_child_t* child,
                                   int64_t exit_status,
                                   int term_signal);

@@ -84,7 +84,8 @@ static int is_over(const slot_t* slot) {
 
 static int is_drained(const ipc_child_t* child) {
   return is_over(&child->slots[IPC_CHILD_STDOUT_SLOT]) &&
-         is_over(&child->slots[IPC_CHILD_STDERR_SLOT]);
+         is_over(&child->slots[IPC_CHILD_STDERR_SLOT]) &&
+         is_over(&child->slots[IPC_CHILD_EXTRA_SLOT]);
 }
 
 static void check_exit(ipc_child_t* child) {

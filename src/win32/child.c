@@ -42,7 +42,8 @@ int ipc__handle_duplicate(uv_os_fd_t handle, uv_os_fd_t* duplicate) {
 /* ---- Descriptors -------------------------------------------------------- */
 
 /* Where the program has closed one of the three, NUL takes its place: it would
- * be given out next, and uv_fs_close doesn't close it. */
+ * be given out next, and neither uv_fs_close closes it nor uv_pipe_open, so
+ * that a pipe's peer would not see our end. */
 static void fill_standard_descriptors(void) {
   uv_fs_t request;
   int fd;
@@ -59,7 +60,7 @@ int ipc__descriptor_open(uv_os_fd_t handle, int* fd) {
   *fd = uv_open_osfhandle(handle);
   if (*fd >= 0) return 0;
   CloseHandle(handle);
-  return UV_EMFILE;
+  return UV_EMFILE; /* the table is full, and nothing else is wrong */
 }
 
 void ipc__descriptor_close(int fd) {

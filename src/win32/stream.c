@@ -11,9 +11,6 @@
  * libuv's buffer, so that a fast reader doesn't notice. */
 #define WRITE_LIMIT (256 * 1024)
 
-/* The CRT's descriptors that libuv never closes. */
-#define STANDARD_DESCRIPTORS 3
-
 /* Out of the driver kit, too. */
 #define FILE_PIPE_LOCAL_INFORMATION_CLASS 24
 
@@ -53,28 +50,6 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
 
 /* ---- Opening ------------------------------------------------------------ */
 
-/* Closes through libuv, whose CRT need not be ours. */
-static void close_descriptor(uv_loop_t* loop, int fd) {
-  uv_fs_t request;
-
-  uv_fs_close(loop, &request, fd, NULL);
-  uv_fs_req_cleanup(&request);
-}
-
-/* uv_pipe_open duplicates a standard descriptor's handle and never closes the
- * original, so the peer would not see our end. Where the program has closed one
- * of the three, NUL takes its place and the pipe gets another. */
-static void fill_standard_descriptors(uv_loop_t* loop) {
-  uv_fs_t request;
-  int fd;
-
-  for (fd = 0; fd < STANDARD_DESCRIPTORS; fd++) {
-    if (uv_get_osfhandle(fd) != INVALID_HANDLE_VALUE) continue;
-    uv_fs_open(loop, &request, "NUL", UV_FS_O_RDWR, 0, NULL);
-    uv_fs_req_cleanup(&request);
-  }
-}
-
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
@@ -89,27 +64,21 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->on_written = on_written;
   stream->on_closed = NULL;
   err = uv_pipe_init(loop, &stream->pipe, 0); /* can't fail on Windows */
-  if (err != 0) goto close_handle;
-
-  fill_standard_descriptors(loop);
-  fd = uv_open_osfhandle(handle);
-  if (fd < 0) {
-    err = UV_EMFILE; /* the CRT's table is full, and nothing else is wrong */
-    goto close_handle;
+  if (err != 0) {
+    CloseHandle(handle);
+    return err;
   }
+  err = ipc__descriptor_open(handle, &fd);
+  if (err != 0) return err;
   err = uv_pipe_open(&stream->pipe, fd);
   if (err != 0) {
-    close_descriptor(loop, fd);
+    ipc__descriptor_close(fd);
     return err;
   }
   /* Nothing is written yet: no room means that the system (Wine) won't say. */
   stream->os.has_quota =
       query(stream, &state) && state.write_quota_available > 0;
   return 0;
-
-close_handle:
-  CloseHandle(handle);
-  return err;
 }
 
 /* ---- Writing ------------------------------------------------------------ */
