@@ -681,7 +681,8 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_close(
  * directory, the lock or the socket there belongs to another user, or may not
  * be written; UV_ENOENT  there is no such directory, or group; UV_EPERM  owner
  * or group may not be set; UV_ENOMEM and what else the system reports. After an
- * error nothing is left behind. */
+ * error nothing is left behind, but handles that close in the loop's next turn.
+ */
 IPC_CHANNEL_EXTERN int ipc_server_listen(uv_loop_t* loop,
                                          const ipc_server_options_t* options,
                                          void* data,
@@ -1299,7 +1300,7 @@ IPC_CHANNEL_EXTERN int ipc_child_options_on_exit(ipc_child_options_t* options,
  * UV_EINVAL: no loop, or a bad option, see ipc_child_options_error; UV_ENOENT:
  * no such program, or directory; UV_EACCES: it may not be run; UV_EBADF: a
  * handle isn't open; UV_ENOMEM and what else the system says. After an error
- * nothing is left behind. */
+ * nothing is left behind, but handles that close in the loop's next turn. */
 IPC_CHANNEL_EXTERN int ipc_child_spawn(uv_loop_t* loop,
                                        const ipc_child_options_t* options,
                                        void* data,
@@ -1339,9 +1340,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_inherit(uv_loop_t* loop,
 
 /* What ipc_child_output has found; lives until the callback returns. */
 typedef struct ipc_child_output_s {
-  int status; /* 0; UV_ETIMEDOUT, UV_ENOBUFS: it was killed, for taking too
-                 long or saying too much; UV_ENOMEM, or what else broke an
-                 output: killed too */
+  int status; /* 0; UV_ETIMEDOUT, UV_ENOBUFS: it took too long, or said too
+                 much, and was killed unless it had ended already; UV_ENOMEM,
+                 or what else broke an output: likewise */
   int64_t exit_status;
   int term_signal;
   const void* out; /* standard output, followed by a 0 that isn't counted */

@@ -2,6 +2,7 @@
  * made, and the way back to a handle; and such handles that a supervisor has
  * passed on. */
 #include "channel.h"
+#include "poster.h"
 
 /* Whether a channel with these settings can live on the handle. A FIFO that is
  * open for both is connected with itself. */
@@ -71,7 +72,9 @@ static int holds_bytes(const ipc_channel_t* channel) {
   const ipc__hub_t* hub = channel->hub;
 
   if (channel->queue.records.count > 0 || channel->write_busy) return 1;
-  if (channel->state == IPC__CONNECTING) return 0; /* its hello, at most */
+  if (channel->shutdown_due || ipc__posters_hold(channel)) return 1;
+  /* Its hello, and our end behind it. */
+  if (channel->state == IPC__CONNECTING) return channel->fin_queued;
   if (hub->window.channel == channel && hub->window.size > 0) return 1;
   return ipc__queue_bytes(&channel->queue) > 0 || channel->partial_size > 0;
 }

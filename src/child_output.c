@@ -20,6 +20,9 @@
 /* How long one that was killed may take to go, and its output to end. */
 #define AFTER_KILL_MS 1000
 
+/* Where the child has ended before: time to read what is there. */
+#define AFTER_END_MS 50
+
 typedef struct stream_s {
   char* data;
   size_t size;
@@ -98,14 +101,15 @@ static void set_deadline(run_t* run, int timeout_ms) {
 }
 
 /* The first reason is the reason. What is in the pipes is still read, whatever
- * drain time the options give to what others write there. */
+ * drain time the options give to what others write there; also where the child
+ * has ended already, and somebody else holds them. */
 static void stop(run_t* run, int status) {
   if (run->status != 0) return;
   run->status = status;
   if (ipc_child_kill(run->child, SIGKILL) == 0) {
     set_deadline(run, AFTER_KILL_MS);
   } else {
-    ipc_child_close(run->child, on_child_closed);
+    set_deadline(run, AFTER_END_MS);
   }
 }
 

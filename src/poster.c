@@ -288,6 +288,18 @@ void ipc__posters_drain(ipc_channel_t* channel) {
   }
 }
 
+int ipc__posters_hold(const ipc_channel_t* channel) {
+  ipc_poster_t* poster = channel->posters;
+  size_t used = 0;
+
+  for (; poster != NULL && used == 0; poster = poster->next) {
+    uv_mutex_lock(&poster->mutex);
+    used = poster->used;
+    uv_mutex_unlock(&poster->mutex);
+  }
+  return used > 0;
+}
+
 void ipc__posters_end(ipc_channel_t* channel, int deliver) {
   ipc_poster_t* poster;
 

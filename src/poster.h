@@ -9,6 +9,9 @@
  * is served and whenever its queue has fallen. */
 void ipc__posters_drain(ipc_channel_t* channel);
 
+/* Whether a post waits to join the queue. */
+int ipc__posters_hold(const ipc_channel_t* channel);
+
 /* Accepts no more posts: UV_EPIPE from here on, on every thread. What was
  * accepted joins the queue whatever its limits with `deliver`, and is counted
  * in channel->unsent without. The rings' memory is given back; wakes go on.

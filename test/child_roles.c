@@ -146,6 +146,13 @@ static int play_leave(int argc, char** argv) {
   return leave("nap");
 }
 
+static int play_complain(int argc, char** argv) {
+  (void) argc;
+  (void) argv;
+  write_text(2, "oh");
+  return leave("nap");
+}
+
 static void on_nested_exit(ipc_child_t* child, int64_t status, int signal) {
   *(int*) ipc_child_data(child) = signal != 0 ? FAILED_STATUS : (int) status;
   ipc_child_close(child, NULL);
@@ -221,19 +228,13 @@ static int play_environ(int argc, char** argv) {
 }
 
 const test_role_t child_roles[] = {
-    {"exit", play_exit},
-    {"cat", play_cat},
-    {"spam", play_spam},
-    {"say", play_say},
-    {"sleep", play_sleep},
-    {"stubborn", play_stubborn},
-    {"parent", play_parent},
-    {"leave", play_leave},
-    {"nap", play_nap},
-    {"nest", play_nest},
-    {"inherit", play_inherit},
-    {"environ", play_environ},
-    {NULL, NULL},
+    {"exit", play_exit},         {"cat", play_cat},
+    {"spam", play_spam},         {"say", play_say},
+    {"sleep", play_sleep},       {"stubborn", play_stubborn},
+    {"parent", play_parent},     {"leave", play_leave},
+    {"complain", play_complain}, {"nap", play_nap},
+    {"nest", play_nest},         {"inherit", play_inherit},
+    {"environ", play_environ},   {NULL, NULL},
 };
 
 void child_options(ipc_child_options_t* options,

@@ -209,6 +209,28 @@ static void test_deadline_while_feeding(void** state) {
   free(input);
 }
 
+/* What was said before too much was said elsewhere is told, though the child
+ * has ended and our loop was busy meanwhile. */
+static void test_limit_after_the_end(void** state) {
+  ipc_child_options_t options;
+  told_t told;
+
+  (void) state;
+  child_options(&options, "complain", NULL);
+  ipc_child_options_set_drain_timeout(&options, IPC_CHANNEL_INFINITE);
+  memset(&told, 0, sizeof(told));
+  assert_int_equal(ipc_child_output(test_loop(), &options, NULL, 0, 4, LONG_MS,
+                                    on_output, &told),
+                   0);
+  uv_sleep(500);
+  test_run();
+  assert_int_equal(told.count, 1);
+  assert_int_equal(told.output.status, UV_ENOBUFS);
+  assert_string_equal(told.out, "left");
+  assert_string_equal(told.err, "oh");
+  told_free(&told);
+}
+
 /* It keeps the pipes of its parent, which has ended. */
 static void test_grandchild(void** state) {
   char* input = calloc(1, 4 * MIB);
@@ -303,6 +325,7 @@ int main(int argc, char** argv) {
       TEST(test_cap),
       TEST(test_deadline),
       TEST(test_deadline_while_feeding),
+      TEST(test_limit_after_the_end),
       TEST(test_grandchild),
       TEST(test_errors),
       TEST(test_options_stay),

@@ -409,6 +409,32 @@ static void test_release_later(void** state) {
   finish();
 }
 
+/* What was asked for and not done yet is not left behind. */
+static void test_release_holds(void** state) {
+  ipc_poster_t* poster;
+  uv_os_fd_t handle;
+
+  (void) state;
+  prepare_raw();
+  open_ends(IPC_PAIR_DUPLEX);
+  talk_both_ways();
+  assert_int_equal(
+      ipc_poster_create(sides[0].channel, 1024, NULL, NULL, &poster), 0);
+  assert_int_equal(ipc_poster_send(poster, "post", 4), 0);
+  assert_int_equal(ipc_channel_release(sides[0].channel, &handle), UV_EBUSY);
+  while (sides[1].bytes < 8) test_turn();
+  ipc_poster_release(poster);
+  finish();
+  if (test_is_windows()) return; /* a raw pipe has no end of its own */
+
+  prepare_raw();
+  open_ends(IPC_PAIR_DUPLEX);
+  assert_int_equal(ipc_channel_end(sides[0].channel), 0);
+  assert_int_equal(ipc_channel_release(sides[0].channel, &handle), UV_EBUSY);
+  run_until(&sides[1].ends, 1);
+  finish();
+}
+
 static void test_release_refused(void** state) {
   uv_os_fd_t handle;
 
@@ -556,6 +582,7 @@ int main(int argc, char** argv) {
       TEST(test_release_at_once),
       TEST(test_release_later),
       TEST(test_release_refused),
+      TEST(test_release_holds),
       TEST(test_arguments),
       TEST(test_bad_values),
       TEST(test_wrong_way),
