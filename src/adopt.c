@@ -15,15 +15,15 @@ static int check_handle(const ipc__settings_t* settings,
   err = ipc__handle_inspect(handle, &info);
   if (err != 0) return err;
   *transport = info.transport;
-  if (settings->framing != IPC_CHANNEL_FRAMING_RAW ||
-      settings->access == IPC_CHANNEL_ACCESS_DUPLEX) {
-    if (info.transport == IPC_CHANNEL_TRANSPORT_PIPE) return UV_EACCES;
-    return info.can_read && info.can_write ? 0 : UV_EACCES;
+  switch (ipc__stream_access(settings)) {
+    case IPC_CHANNEL_ACCESS_INBOUND:
+      return info.can_read ? 0 : UV_EACCES;
+    case IPC_CHANNEL_ACCESS_OUTBOUND:
+      return info.can_write ? 0 : UV_EACCES;
+    default:
+      if (info.transport == IPC_CHANNEL_TRANSPORT_PIPE) return UV_EACCES;
+      return info.can_read && info.can_write ? 0 : UV_EACCES;
   }
-  if (settings->access == IPC_CHANNEL_ACCESS_INBOUND) {
-    return info.can_read ? 0 : UV_EACCES;
-  }
-  return info.can_write ? 0 : UV_EACCES;
 }
 
 int ipc__adopt(uv_loop_t* loop,

@@ -250,15 +250,20 @@ static void tell_follower(ipc_channel_t* channel) {
   channel->follower->on_end(channel->follower);
 }
 
+/* Whether the queue has drained; if it is the server's other channels that
+ * stand in the way, looks again later. */
+static int has_room(ipc_channel_t* channel) {
+  if (ipc__channel_is_drained(channel)) return 1;
+  ipc__channel_wait_for_others(channel);
+  return 0;
+}
+
 static void tell_drain(ipc_channel_t* channel) {
   const ipc__settings_t* settings = &channel->hub->settings;
 
   if (!channel->wants_drain || channel->error != 0) return;
   if (channel->state >= IPC__CLOSING) return;
-  if (!ipc__channel_is_drained(channel)) {
-    ipc__channel_wait_for_others(channel);
-    return;
-  }
+  if (!has_room(channel)) return;
   channel->wants_drain = 0;
   channel->room_wanted = 0;
   if (settings->on_drain != NULL) settings->on_drain(channel);
@@ -266,10 +271,7 @@ static void tell_drain(ipc_channel_t* channel) {
 
 static void take_posts(ipc_channel_t* channel) {
   if (!channel->wants_posts || channel->posters == NULL) return;
-  if (!ipc__channel_is_drained(channel)) {
-    ipc__channel_wait_for_others(channel);
-    return;
-  }
+  if (!has_room(channel)) return;
   channel->wants_posts = 0;
   ipc__posters_drain(channel);
 }

@@ -19,21 +19,30 @@ static int check_call(const ipc_channel_t* channel, size_t size) {
   return ipc__channel_receive_end(channel) != 0 ? UV_EPIPE : 0;
 }
 
+/* What a request and a reply have in common, with what is in front of it. */
+static int submit(ipc_channel_t* channel,
+                  ipc__send_t* send,
+                  const void* data,
+                  size_t size) {
+  uv_buf_t piece = uv_buf_init((char*) data, (unsigned int) size);
+
+  send->stays = 1;
+  send->pieces = &piece;
+  send->count = 1;
+  return ipc__channel_submit(channel, send);
+}
+
 /* Sends the request of a call. */
 static int send_request(ipc_channel_t* channel,
                         const ipc__op_t* op,
                         const void* data,
                         size_t size) {
-  uv_buf_t piece = uv_buf_init((char*) data, (unsigned int) size);
   ipc__send_t send = {0};
 
   send.kind = IPC__WIRE_REQUEST;
-  send.stays = 1;
   send.prefix_size = IPC__WIRE_REQUEST_BYTES;
   ipc__wire_put_u32(send.prefix, op->call);
-  send.pieces = &piece;
-  send.count = 1;
-  return ipc__channel_submit(channel, &send);
+  return submit(channel, &send, data, size);
 }
 
 int ipc_channel_call(ipc_channel_t* channel,
@@ -85,17 +94,13 @@ static int reply(ipc_channel_t* channel,
                  const void* data,
                  size_t size) {
   ipc__send_t send = {0};
-  uv_buf_t piece = uv_buf_init((char*) data, (unsigned int) size);
 
   send.kind = IPC__WIRE_REPLY;
-  send.stays = 1;
   send.force = 1;
   send.prefix_size = IPC__WIRE_REPLY_BYTES;
   ipc__wire_put_u32(send.prefix, call);
   ipc__wire_put_u32(send.prefix + 4, status);
-  send.pieces = &piece;
-  send.count = 1;
-  return ipc__channel_submit(channel, &send);
+  return submit(channel, &send, data, size);
 }
 
 int ipc_channel_reply(ipc_channel_t* channel,

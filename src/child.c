@@ -34,14 +34,6 @@ struct ipc_child_s {
   unsigned int is_closing : 1;
 };
 
-static void set_timer(ipc_child_t* child, int timeout_ms, uv_timer_cb cb) {
-  uv_timer_stop(&child->timer);
-  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
-  /* The loop's clock may be behind, and cuts off fractions. */
-  uv_update_time(child->timer.loop);
-  uv_timer_start(&child->timer, cb, (uint64_t) timeout_ms + 1, 0);
-}
-
 static ipc_child_t* child_of(uv_timer_t* timer) {
   return (ipc_child_t*) ((char*) timer - offsetof(ipc_child_t, timer));
 }
@@ -123,7 +115,7 @@ static void on_process_exit(uv_process_t* process,
   child->has_ended = 1;
   child->exit_status = exit_status;
   child->term_signal = term_signal;
-  set_timer(child, child->drain_timeout_ms, on_drain_timeout);
+  ipc__timer_start(&child->timer, child->drain_timeout_ms, on_drain_timeout);
   check_exit(child);
 }
 
@@ -395,7 +387,7 @@ static void on_grace_over(uv_timer_t* timer) {
   }
   child->is_asked = 1;
   uv_process_kill(&child->process, SIGTERM);
-  set_timer(child, child->grace_ms, on_grace_over);
+  ipc__timer_start(&child->timer, child->grace_ms, on_grace_over);
 }
 
 static void close_gracefully(slot_t* slot) {
@@ -410,7 +402,7 @@ int ipc_child_quit(ipc_child_t* child, int grace_ms) {
   child->grace_ms = grace_ms;
   close_gracefully(&child->slots[IPC_CHILD_STDIN_SLOT]);
   close_gracefully(&child->slots[IPC_CHILD_EXTRA_SLOT]);
-  set_timer(child, grace_ms, on_grace_over);
+  ipc__timer_start(&child->timer, grace_ms, on_grace_over);
   return 0;
 }
 

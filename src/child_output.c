@@ -92,14 +92,6 @@ static void on_exit(ipc_child_t* child, int64_t exit_status, int term_signal) {
 
 static void on_deadline(uv_timer_t* timer);
 
-static void set_deadline(run_t* run, int timeout_ms) {
-  uv_timer_stop(&run->deadline);
-  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
-  /* The loop's clock may be behind, and cuts off fractions. */
-  uv_update_time(run->deadline.loop);
-  uv_timer_start(&run->deadline, on_deadline, (uint64_t) timeout_ms + 1, 0);
-}
-
 /* The first reason is the reason. What is in the pipes is still read, whatever
  * drain time the options give to what others write there; also where the child
  * has ended already, and somebody else holds them. */
@@ -107,9 +99,9 @@ static void stop(run_t* run, int status) {
   if (run->status != 0) return;
   run->status = status;
   if (ipc_child_kill(run->child, SIGKILL) == 0) {
-    set_deadline(run, AFTER_KILL_MS);
+    ipc__timer_start(&run->deadline, AFTER_KILL_MS, on_deadline);
   } else {
-    set_deadline(run, AFTER_END_MS);
+    ipc__timer_start(&run->deadline, AFTER_END_MS, on_deadline);
   }
 }
 
@@ -294,7 +286,7 @@ int ipc_child_output(uv_loop_t* loop,
   }
   uv_timer_init(loop, &run->deadline);
   run->deadline.data = run;
-  set_deadline(run, timeout_ms);
+  ipc__timer_start(&run->deadline, timeout_ms, on_deadline);
   if (input_size > 0) {
     feed(run, ipc_child_channel(run->child, IPC_CHILD_STDIN_SLOT));
   }

@@ -165,9 +165,7 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   config.in_bytes = settings->in_bytes;
   config.out_bytes = settings->out_bytes;
   config.impersonation = channel->client->impersonation;
-  config.access = settings->framing == IPC_CHANNEL_FRAMING_RAW
-                      ? settings->access
-                      : IPC_CHANNEL_ACCESS_DUPLEX;
+  config.access = ipc__stream_access(settings);
   err = ipc__connect(&config, handle);
   if (err != 0) return err;
   err = verify_server(channel->client, *handle);

@@ -40,14 +40,19 @@ static size_t entry_size(const source_t* source, int i) {
   return strlen(source->items[i].name) + strlen(source->items[i].value) + 2;
 }
 
+/* As many bytes as entry_size says. */
 static void put_entry(const source_t* source, int i, char* out) {
+  size_t length;
+
   if (source->strings != NULL) {
-    strcpy(out, source->strings[i]);
+    memcpy(out, source->strings[i], strlen(source->strings[i]) + 1);
     return;
   }
-  strcpy(out, source->items[i].name);
-  strcat(out, "=");
-  strcat(out, source->items[i].value);
+  length = strlen(source->items[i].name);
+  memcpy(out, source->items[i].name, length);
+  out[length] = '=';
+  memcpy(out + length + 1, source->items[i].value,
+         strlen(source->items[i].value) + 1);
 }
 
 static int is_variable(const char* entry) {
@@ -71,10 +76,10 @@ static char** make(const source_t* source, int has_extra) {
     put_entry(source, i, text);
     if (is_variable(text)) continue;
     list[kept++] = text;
-    text += strlen(text) + 1;
+    text += entry_size(source, i);
   }
   if (has_extra) {
-    list[kept++] = strcpy(text, VARIABLE "=" VALUE);
+    list[kept++] = memcpy(text, VARIABLE "=" VALUE, sizeof(VARIABLE "=" VALUE));
   }
   list[kept] = NULL;
   return list;

@@ -84,6 +84,14 @@ int ipc__loop_run(ipc__loop_t* loop, ipc__loop_done_cb is_done, void* arg) {
   return err;
 }
 
+void ipc__timer_start(uv_timer_t* timer, int timeout_ms, uv_timer_cb cb) {
+  uv_timer_stop(timer);
+  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
+  /* The loop's clock may be behind, and cuts off fractions. */
+  uv_update_time(timer->loop);
+  uv_timer_start(timer, cb, (uint64_t) timeout_ms + 1, 0);
+}
+
 static void on_timer(uv_timer_t* timer) {
   ipc__loop_t* loop = timer->data;
 
@@ -92,10 +100,7 @@ static void on_timer(uv_timer_t* timer) {
 
 void ipc__loop_set_timer(ipc__loop_t* loop, int timeout_ms) {
   loop->is_late = 0;
-  if (timeout_ms == IPC_CHANNEL_INFINITE) return;
-  /* The clock may be behind, and cuts off fractions. */
-  uv_update_time(&loop->uv);
-  uv_timer_start(&loop->timer, on_timer, (uint64_t) timeout_ms + 1, 0);
+  ipc__timer_start(&loop->timer, timeout_ms, on_timer);
 }
 
 void ipc__loop_clear_timer(ipc__loop_t* loop) {

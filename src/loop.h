@@ -56,6 +56,10 @@ void ipc__loop_leave(ipc__loop_t* loop);
  * so. */
 int ipc__loop_run(ipc__loop_t* loop, ipc__loop_done_cb is_done, void* arg);
 
+/* Starts a timer anew, never early; IPC_CHANNEL_INFINITE: only stops it. For
+ * the few timers that aren't a hub's deadlines. */
+void ipc__timer_start(uv_timer_t* timer, int timeout_ms, uv_timer_cb cb);
+
 /* Has is_late set after so long, never early; IPC_CHANNEL_INFINITE: never. */
 void ipc__loop_set_timer(ipc__loop_t* loop, int timeout_ms);
 void ipc__loop_clear_timer(ipc__loop_t* loop);

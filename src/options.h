@@ -101,6 +101,14 @@ typedef struct ipc__child_options_s {
   } slots[IPC__CHILD_SLOTS];
 } ipc__child_options_t;
 
+/* Which way the stream has to go: the native framing speaks both ways whatever
+ * its messages do. */
+static inline ipc_access_t ipc__stream_access(const ipc__settings_t* settings) {
+  return settings->framing == IPC_CHANNEL_FRAMING_RAW
+             ? settings->access
+             : IPC_CHANNEL_ACCESS_DUPLEX;
+}
+
 /* options.c: the common part. Each takes NULL for a builder that was never
  * initialised, and answers UV_EINVAL. */
 void ipc__option_init(ipc__options_t* o, uint32_t magic);

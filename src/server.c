@@ -267,9 +267,7 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   config.pending_instances = o->pending_instances;
   config.in_bytes = o->base.channel.in_bytes;
   config.out_bytes = o->base.channel.out_bytes;
-  config.access = hub->settings.framing == IPC_CHANNEL_FRAMING_RAW
-                      ? hub->settings.access
-                      : IPC_CHANNEL_ACCESS_DUPLEX;
+  config.access = ipc__stream_access(&hub->settings);
   config.peers = o->peers;
   config.group_id = server->group_id;
   config.mode = o->mode;
