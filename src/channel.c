@@ -250,6 +250,13 @@ static void tell_end(ipc_channel_t* channel) {
   }
 }
 
+int ipc__channel_told_error(const ipc_channel_t* channel) {
+  if (!channel->was_open) {
+    return channel->connect_told ? channel->connect_status : 0;
+  }
+  return channel->end_told ? channel->end_status : 0;
+}
+
 static void tell_follower(ipc_channel_t* channel) {
   if (channel->follower == NULL) return;
   if (!channel->end_told && channel->state < IPC__CLOSING) return;

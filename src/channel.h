@@ -119,9 +119,12 @@ typedef struct ipc__pulls_s {
 } ipc__pulls_t;
 
 /* Who else in the library is to know what becomes of a channel; 0 or one for
- * each. Both are called where the user's callbacks are. */
+ * each. All are called where the user's callbacks are. */
 typedef struct ipc__follower_s ipc__follower_t;
 struct ipc__follower_s {
+  /* on_connect(0) was called, and has left the connection alone. May be NULL.
+   */
+  void (*on_open)(ipc__follower_t* follower);
   /* Nothing more is received: on_end was called, or the channel is closed. May
    * come more than once. */
   void (*on_end)(ipc__follower_t* follower);
@@ -243,6 +246,8 @@ int ipc__channel_is_native(const ipc_channel_t* channel);
 /* Whether it has messages, and whether the system keeps them apart. */
 int ipc__channel_has_messages(const ipc_channel_t* channel);
 int ipc__channel_is_packet(const ipc_channel_t* channel);
+/* What on_connect or on_end has told; 0: neither has told an error. */
+int ipc__channel_told_error(const ipc_channel_t* channel);
 /* on_state, if there is news. */
 void ipc__channel_tell_state(ipc_channel_t* channel);
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);

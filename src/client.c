@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "backoff.h"
 #include "channel.h"
 
 /* A server that says "come back" is asked less and less often, down to an
@@ -38,41 +39,19 @@ static void on_retry(ipc__deadline_t* deadline) {
   ipc__hub_due(client->channel->hub, client->channel);
 }
 
-/* Give or take a quarter, so that clients which were turned away together don't
- * come back together. */
-static int vary(ipc__client_t* client, int64_t ms) {
-  int64_t spread = ms / 2;
-
-  /* A linear congruential generator; the constants are those of Numerical
-   * Recipes. */
-  client->random = client->random * 1664525u + 1013904223u;
-  ms += (client->random >> 8) % (spread + 1) - spread / 2;
-  return ms < 1 ? 1 : (int) ms;
-}
-
-static int next_interval(ipc__client_t* client) {
-  return vary(client,
-              (int64_t) client->retry_interval_ms * (int64_t) client->patience);
-}
-
-/* The same before another connection is made, each time later. */
-static int next_backoff(ipc__client_t* client) {
-  int backoff = client->backoff_ms;
-
-  client->backoff_ms = backoff > client->reconnect_max_ms / 2
-                           ? client->reconnect_max_ms
-                           : backoff * 2;
-  return vary(client, backoff);
-}
-
 void ipc__client_wait_to_retry(ipc_channel_t* channel) {
-  if (channel->client->is_reconnecting) {
-    ipc__hub_set_deadline(channel->hub, &channel->client->retry,
-                          next_backoff(channel->client), 1, on_retry);
-    return;
+  ipc__client_t* client = channel->client;
+  int ms;
+
+  if (client->is_reconnecting) {
+    ms = ipc__backoff_next(&client->backoff_ms, client->reconnect_max_ms,
+                           &client->random);
+  } else {
+    ms = ipc__backoff_vary(
+        (int64_t) client->retry_interval_ms * (int64_t) client->patience,
+        &client->random);
   }
-  ipc__hub_set_deadline(channel->hub, &channel->client->retry,
-                        next_interval(channel->client), 1, on_retry);
+  ipc__hub_set_deadline(channel->hub, &client->retry, ms, 1, on_retry);
 }
 
 /* What another attempt to replace a connection won't change. */
@@ -175,6 +154,18 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   return err;
 }
 
+static void tell_connected(ipc_channel_t* channel) {
+  ipc_connect_cb on_connect = channel->client->on_connect;
+  ipc__follower_t* follower = channel->follower;
+
+  channel->connect_told = 1;
+  if (on_connect != NULL) on_connect(channel, 0);
+  if (follower == NULL || follower->on_open == NULL) return;
+  if (channel->state == IPC__OPEN && !channel->close_due) {
+    follower->on_open(follower);
+  }
+}
+
 void ipc__client_succeeded(ipc_channel_t* channel) {
   ipc__client_t* client = channel->client;
 
@@ -185,10 +176,7 @@ void ipc__client_succeeded(ipc_channel_t* channel) {
   client->backoff_ms = client->reconnect_first_ms;
   channel->connection++;
   ipc__channel_tell_state(channel);
-  if (!channel->connect_told) {
-    channel->connect_told = 1;
-    if (client->on_connect != NULL) client->on_connect(channel, 0);
-  }
+  if (!channel->connect_told) tell_connected(channel);
   if (!channel->close_due) return;
   if (channel->state == IPC__OPEN) {
     ipc__channel_begin_close(channel);
@@ -422,7 +410,7 @@ static int take_options(ipc_channel_t* channel,
   client->connect_timeout_ms = o->connect_timeout_ms;
   client->retry_interval_ms = o->retry_interval_ms;
   client->is_bare = ipc__name_is_bare(o->base.name);
-  client->random = (uint32_t) uv_hrtime() ^ (uint32_t) (uintptr_t) client;
+  client->random = ipc__backoff_seed(client);
   return 0;
 }
 

@@ -487,6 +487,81 @@ def test_run_child_feeds_it():
         assert "no such file" in parent.output()
 
 
+def fnv1a(data):
+    value = 14695981039346656037
+    for byte in data:
+        value = (value ^ byte) * 1099511628211 % 2**64
+    return f"{value:016x}"
+
+
+def directory_of_files(count):
+    """With what each of its files is to be told with; and a directory in it."""
+    path = tempfile.mkdtemp(dir=WORK)
+    os.mkdir(os.path.join(path, "not a file"))
+    told = set()
+    for number in range(count):
+        data = os.urandom(number * number * 50)
+        file = f"{path}/file {number}"
+        with open(file, "wb") as out:
+            out.write(data)
+        told.add(f"{fnv1a(data)}  {file}")
+    return path, told
+
+
+def hashes_of(program):
+    """The lines it printed, which a progress line stands between."""
+    lines = re.split(r"[\r\n]+", program.output())
+    return [line for line in lines if re.match(r"[0-9a-f]{16}  ", line)]
+
+
+def test_hash_files():
+    for count in [0, 1, 40]:
+        path, told = directory_of_files(count)
+        with Program("hash_files", path, PROGRAMS["hash_worker"]) as parent:
+            assert parent.wait() == 0, parent.output()
+            said = parent.output()
+        assert sorted(hashes_of(parent)) == sorted(told), said
+        for number in range(1, count + 1):
+            assert f"{number} of {count} files" in said
+        assert said.endswith(f"\n{count} files hashed\n"), said
+
+
+def test_hash_files_of_workers_that_die():
+    """They wait for what comes out of a pipe; the next ones get it."""
+    if IS_WINDOWS:
+        return
+    path, told = directory_of_files(20)
+    pipes = [f"{path}/pipe {number}" for number in range(2)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+        told.add(f"{fnv1a(b'at last')}  {pipe}")
+    with Program("hash_files", path, PROGRAMS["hash_worker"]) as parent:
+        parent.wait_for("20 of 22 files")
+        workers = subprocess.run(
+            ["pgrep", "-P", str(parent.process.pid)], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.split()
+        assert len(workers) == 4, workers
+        for worker in workers:
+            os.kill(int(worker), signal.SIGKILL)
+        parent.wait_for("lost a worker", 4)
+        for pipe in pipes:
+            with open(pipe, "wb") as out:
+                out.write(b"at last")
+        assert parent.wait() == 0, parent.output()
+    assert sorted(hashes_of(parent)) == sorted(told), parent.output()
+
+
+def test_hash_files_without_a_worker():
+    path, _ = directory_of_files(1)
+    for args in [(path, "no such program"), (path + "/none", "no matter")]:
+        with Program("hash_files", *args) as parent:
+            assert parent.wait() == 1
+            assert "no such file" in parent.output()
+    with Program("hash_worker") as worker:
+        assert worker.wait() == 1
+        assert "not a worker: no such file" in worker.output()
+
+
 def test_echo_server_whose_name_is_taken():
     name = name_of("taken")
     with Program("echo_server", name) as server:
