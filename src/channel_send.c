@@ -50,46 +50,104 @@ static int check_size(const ipc_channel_t* channel, size_t size) {
   return 0;
 }
 
-static int check_send(ipc_channel_t* channel,
-                      const ipc__send_t* send,
-                      size_t size) {
-  int err;
-
+static int check_send(const ipc_channel_t* channel, size_t size) {
   if (!ipc__channel_may_send(channel)) return UV_EPIPE;
   if (!ipc__channel_can_send(channel)) return UV_EACCES;
-  err = check_size(channel, size);
-  if (err != 0 || send->force) return err;
-  if (!ipc__channel_is_full(channel, size)) return 0;
+  return check_size(channel, size);
+}
+
+/* Only for what can be sent: others may be dropped for it. */
+static int find_room(ipc_channel_t* channel,
+                     const ipc__send_t* send,
+                     size_t size) {
+  if (send->force || !ipc__channel_is_full(channel, size)) return 0;
   return ipc__channel_make_room(channel, size);
 }
 
-/* What goes around the message. */
-static int wrap_message(const ipc_channel_t* channel,
-                        const ipc__send_t* send,
-                        size_t size,
-                        ipc__wrap_t* wrap) {
-  if (!ipc__channel_is_native(channel)) {
-    return ipc__framing_encode(&channel->hub->settings.format, send->pieces,
-                               send->count, size, wrap);
+/* How a message lies in the queue. */
+typedef struct placed_s {
+  size_t size; /* head and tail included */
+  size_t head;
+  size_t tail;
+} placed_t;
+
+static int is_borrowed(const ipc__send_t* send, size_t size) {
+  return send->borrow && size > COPY_BYTES;
+}
+
+/* A frame whose message is copied behind its head. */
+static int stage_frame(ipc_channel_t* channel,
+                       const ipc__send_t* send,
+                       size_t size,
+                       placed_t* placed) {
+  uint8_t* to = ipc__queue_stage(channel->hub, &channel->traffic->queue,
+                                 placed->head + size, 1);
+  unsigned int i;
+
+  if (to == NULL) return UV_ENOMEM;
+  ipc__wire_put_header(to, send->kind, (uint32_t) (send->prefix_size + size));
+  to += IPC__WIRE_HEADER_BYTES;
+  if (send->prefix_size > 0) memcpy(to, send->prefix, send->prefix_size);
+  to += send->prefix_size;
+  for (i = 0; i < send->count; i++) {
+    if (send->pieces[i].len == 0) continue;
+    memcpy(to, send->pieces[i].base, send->pieces[i].len);
+    to += send->pieces[i].len;
   }
-  ipc__wire_put_header(wrap->head, send->kind,
-                       (uint32_t) (send->prefix_size + size));
-  memcpy(wrap->head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
-  wrap->head_size = IPC__WIRE_HEADER_BYTES + send->prefix_size;
-  wrap->tail_size = wrap->replaced = 0;
+  placed->size = placed->head + size;
   return 0;
 }
 
+/* One that stays where it is, behind its head. */
+static int borrow_frame(ipc_channel_t* channel,
+                        const ipc__send_t* send,
+                        size_t size,
+                        placed_t* placed) {
+  uint8_t head[IPC__WIRE_HEADER_BYTES + sizeof(send->prefix)];
+  ipc__put_t put = {0};
+  ssize_t result;
+
+  ipc__wire_put_header(head, send->kind, (uint32_t) (send->prefix_size + size));
+  memcpy(head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
+  put.head = head;
+  put.head_size = placed->head;
+  put.pieces = send->pieces;
+  put.count = send->count;
+  put.borrow = 1;
+  put.has_record = 1;
+  result = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
+  if (result < 0) return (int) result;
+  placed->size = (size_t) result;
+  return 0;
+}
+
+static int put_frame(ipc_channel_t* channel,
+                     const ipc__send_t* send,
+                     size_t size,
+                     placed_t* placed) {
+  int err;
+
+  err = find_room(channel, send, size);
+  if (err != 0) return err;
+  placed->head = IPC__WIRE_HEADER_BYTES + (size_t) send->prefix_size;
+  placed->tail = 0;
+  return is_borrowed(send, size) ? borrow_frame(channel, send, size, placed)
+                                 : stage_frame(channel, send, size, placed);
+}
+
+/* The same in any other format. */
 static int put_message(ipc_channel_t* channel,
                        const ipc__send_t* send,
                        size_t size,
-                       const ipc__record_t* record) {
+                       placed_t* placed) {
   ipc__put_t put = {0};
   ipc__wrap_t wrap;
+  ssize_t result;
   int err;
 
-  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
-  err = wrap_message(channel, send, size, &wrap);
+  err = ipc__framing_encode(&channel->hub->settings.format, send->pieces,
+                            send->count, size, &wrap);
+  if (err == 0) err = find_room(channel, send, size);
   if (err != 0) return err;
   put.head = wrap.head;
   put.head_size = wrap.head_size;
@@ -98,29 +156,46 @@ static int put_message(ipc_channel_t* channel,
   put.replaced = wrap.replaced;
   put.pieces = send->pieces;
   put.count = send->count;
-  put.borrow = send->borrow && size > COPY_BYTES;
-  put.record = record;
-  return ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
+  put.borrow = is_borrowed(send, size);
+  put.has_record = 1;
+  result = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
+  if (result < 0) return (int) result;
+  placed->size = (size_t) result;
+  placed->head = wrap.head_size - wrap.replaced;
+  placed->tail = wrap.tail_size;
+  return 0;
+}
+
+static void add_record(ipc_channel_t* channel,
+                       const ipc__send_t* send,
+                       const placed_t* placed) {
+  ipc__record_t* record;
+
+  record = ipc__queue_add_record(&channel->traffic->queue, placed->size,
+                                 placed->head, placed->tail);
+  record->id = ++channel->last_op;
+  record->cb = send->cb;
+  record->arg = send->arg;
+  record->op = send->op;
+  record->stays = record->is_told = send->stays & 1u;
 }
 
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
-  ipc__record_t record = {0};
+  placed_t placed;
   size_t size;
   int err;
 
   err = ipc__channel_check_pieces(send->pieces, send->count);
   if (err != 0) return err;
   size = ipc__pieces_size(send->pieces, send->count);
-  err = check_send(channel, send, size);
+  err = check_send(channel, size);
   if (err != 0) return err;
-  record.id = channel->last_op + 1;
-  record.cb = send->cb;
-  record.arg = send->arg;
-  record.op = send->op;
-  record.stays = record.is_told = send->stays & 1u;
-  err = put_message(channel, send, size, &record);
+  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
+  err = ipc__channel_is_native(channel)
+            ? put_frame(channel, send, size, &placed)
+            : put_message(channel, send, size, &placed);
   if (err != 0) return err;
-  channel->last_op = record.id;
+  add_record(channel, send, &placed);
   channel->room_wanted = 0;
   ipc__channel_touch(channel);
   if (channel->peer_max_bytes == 0 && size > channel->largest_early) {

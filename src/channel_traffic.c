@@ -5,12 +5,10 @@
 #include "alloc.h"
 #include "channel.h"
 
-/* Kept for the next channel that has traffic. */
+/* Kept for the next channel that has traffic; so many of them with the memory
+ * of its queue, so that the first message of an exchange finds all in place. */
 #define SPARES 64
-
-/* Positions in a queue begin here, so that what is put in front of it has some
- * too. */
-#define QUEUE_START 4096
+#define WARM_SPARES 4
 
 const ipc__traffic_t ipc__no_traffic;
 
@@ -26,13 +24,14 @@ ipc__traffic_t* ipc__channel_own_traffic(ipc_channel_t* channel) {
   if (traffic != NULL) {
     hub->spare_traffics = traffic->next;
     hub->spare_traffic_count--;
-    memset(traffic, 0, sizeof(*traffic));
   } else {
     traffic = ipc__calloc(&hub->settings.allocator, sizeof(*traffic));
     if (traffic == NULL) return NULL;
   }
+  ipc__queue_clear(&traffic->queue);
+  traffic->early = 0;
+  traffic->pong_end = traffic->fin_ack_end = 0;
   traffic->channel = channel;
-  traffic->queue.queued = traffic->queue.released = QUEUE_START;
   channel->traffic = traffic;
   return traffic;
 }
@@ -42,6 +41,9 @@ static void give_back(ipc_channel_t* channel) {
   ipc__traffic_t* traffic = channel->traffic;
 
   channel->traffic = (ipc__traffic_t*) &ipc__no_traffic;
+  if (hub->spare_traffic_count >= WARM_SPARES) {
+    ipc__queue_drop(hub, &traffic->queue);
+  }
   if (hub->spare_traffic_count >= SPARES) {
     ipc__free(&hub->settings.allocator, traffic);
     return;
@@ -56,6 +58,7 @@ void ipc__hub_release_traffics(ipc__hub_t* hub) {
 
   while ((traffic = hub->spare_traffics) != NULL) {
     hub->spare_traffics = traffic->next;
+    ipc__queue_drop(hub, &traffic->queue);
     ipc__free(&hub->settings.allocator, traffic);
   }
 }
@@ -67,9 +70,7 @@ static int is_quiet(const ipc_channel_t* channel) {
 
   return channel->state == IPC__OPEN && !channel->write_busy &&
          traffic->kept.memory == NULL && traffic->again.at == 0 &&
-         traffic->queue.segments.slots == 0 &&
-         traffic->queue.records.slots == 0 &&
-         traffic->queue.withdrawn.slots == 0 && traffic->queue.staging == NULL;
+         ipc__queue_is_empty(&traffic->queue);
 }
 
 void ipc__channel_settle(ipc_channel_t* channel) {

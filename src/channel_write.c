@@ -1,5 +1,7 @@
 /* Writing: what the library itself has to say goes into the queue, and what is
  * in the queue to the system, as far as that takes it. */
+#include <string.h>
+
 #include "channel.h"
 
 /* How much may travel ahead of the server's hello, and is kept until then. */
@@ -30,34 +32,33 @@ void ipc__channel_make_hello(const ipc_channel_t* channel,
   ipc__wire_put_hello(bytes, &hello);
 }
 
-int ipc__channel_put_hello(ipc_channel_t* channel, ipc__verdict_t verdict) {
-  uint8_t bytes[IPC__WIRE_HELLO_BYTES];
-  ipc__put_t put = {0};
+/* Bytes of the library's own; NULL: no memory. */
+static uint8_t* stage(ipc_channel_t* channel, size_t size) {
+  ipc__traffic_t* traffic = ipc__channel_own_traffic(channel);
 
-  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
-  ipc__channel_make_hello(channel, verdict, bytes);
-  put.head = bytes;
-  put.head_size = sizeof(bytes);
-  return ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
+  if (traffic == NULL) return NULL;
+  return ipc__queue_stage(channel->hub, &traffic->queue, size, 0);
+}
+
+int ipc__channel_put_hello(ipc_channel_t* channel, ipc__verdict_t verdict) {
+  uint8_t* to = stage(channel, IPC__WIRE_HELLO_BYTES);
+
+  if (to == NULL) return UV_ENOMEM;
+  ipc__channel_make_hello(channel, verdict, to);
+  return 0;
 }
 
 int ipc__channel_put_control(ipc_channel_t* channel,
                              uint8_t kind,
                              const uint8_t* payload,
                              size_t size) {
-  uint8_t header[IPC__WIRE_HEADER_BYTES];
-  ipc__put_t put = {0};
-  int err;
+  uint8_t* to = stage(channel, IPC__WIRE_HEADER_BYTES + size);
 
-  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
-  ipc__wire_put_header(header, kind, (uint32_t) size);
-  put.head = header;
-  put.head_size = sizeof(header);
-  put.tail = payload;
-  put.tail_size = size;
-  err = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
-  if (err == 0) ipc__hub_due(channel->hub, channel);
-  return err;
+  if (to == NULL) return UV_ENOMEM;
+  ipc__wire_put_header(to, kind, (uint32_t) size);
+  if (size > 0) memcpy(to + IPC__WIRE_HEADER_BYTES, payload, size);
+  ipc__hub_due(channel->hub, channel);
+  return 0;
 }
 
 int ipc__channel_put_count(ipc_channel_t* channel, uint8_t kind) {

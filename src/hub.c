@@ -17,6 +17,7 @@ static void on_handle_closed(uv_handle_t* handle) {
 
   if (--hub->handles > 0) return;
   allocator = hub->settings.allocator;
+  ipc__hub_release_traffics(hub);
   for (i = 0; i < IPC__HUB_SPARES; i++) {
     ipc__free(&allocator, hub->spares[i].memory);
   }
@@ -24,7 +25,6 @@ static void on_handle_closed(uv_handle_t* handle) {
     hub->spare_ops = op->next;
     ipc__free(&allocator, op);
   }
-  ipc__hub_release_traffics(hub);
   ipc__free(&allocator, hub->read_buffer);
   ipc__free(&allocator, hub->os_name);
   ipc__free(&allocator, hub);

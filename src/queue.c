@@ -6,6 +6,10 @@
 
 #define BLOCK_HEAD offsetof(ipc__block_t, bytes)
 
+/* What an empty queue may keep for the next use: a ring, a staging block. */
+#define KEPT_RING_BYTES ((size_t) 16 << 10)
+#define KEPT_BLOCK_BYTES (BLOCK_HEAD + 2 * IPC__QUEUE_BLOCK_BYTES)
+
 /* ---- Segments ----------------------------------------------------------- */
 
 static ipc__segment_t* segment_at(const ipc__queue_t* queue, uint32_t i) {
@@ -29,37 +33,36 @@ static void add_segment(ipc__queue_t* queue,
   if (block != NULL) block->segments++;
 }
 
-/* Copies into the staging block, which has the room; bytes that follow each
- * other share a segment. */
-static void stage(ipc__queue_t* queue, const void* bytes, size_t size) {
+/* A place in the staging block, which has the room; bytes that follow each
+ * other share a segment, for which there is a slot. */
+static uint8_t* take_staged(ipc__queue_t* queue, size_t size) {
   ipc__block_t* block = queue->staging;
+  uint8_t* to = block->bytes + block->used;
   ipc__segment_t* last;
-  uint8_t* to;
 
-  if (size == 0) return;
-  to = block->bytes + block->used;
-  memcpy(to, bytes, size);
   block->used += size;
   if (queue->segments.count > 0) {
     last = segment_at(queue, queue->segments.count - 1);
     if (last->block == block && last->base + last->size == to) {
       last->size += size;
-      return;
+      return to;
     }
   }
   add_segment(queue, to, size, block);
+  return to;
+}
+
+static void stage(ipc__queue_t* queue, const void* bytes, size_t size) {
+  if (size > 0) memcpy(take_staged(queue, size), bytes, size);
 }
 
 /* A staging block with room for `size` bytes. A block that is full stays alive
  * through its segments. */
 static int reserve_staging(ipc__hub_t* hub, ipc__queue_t* queue, size_t size) {
-  ipc__block_t* block = queue->staging;
+  ipc__block_t* block;
   size_t wanted = size;
   size_t memory;
 
-  if (block != NULL && block->memory - BLOCK_HEAD - block->used >= size) {
-    return 0;
-  }
   if (wanted < IPC__QUEUE_BLOCK_BYTES) wanted = IPC__QUEUE_BLOCK_BYTES;
   block = ipc__hub_take(hub, BLOCK_HEAD + wanted, &memory);
   if (block == NULL) return UV_ENOMEM;
@@ -84,21 +87,39 @@ size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count) {
   return size;
 }
 
+static int has_staging(const ipc__queue_t* queue, size_t size) {
+  const ipc__block_t* block = queue->staging;
+
+  return block != NULL && block->memory - BLOCK_HEAD - block->used >= size;
+}
+
 /* All the room that a put may need. */
 static int reserve(ipc__hub_t* hub,
                    ipc__queue_t* queue,
                    size_t staged,
-                   unsigned int pieces,
+                   uint32_t segments,
                    int has_record) {
-  if (ipc__ring_reserve(hub, &queue->segments, 2 + pieces,
+  if (!ipc__ring_has_room(&queue->segments, segments) &&
+      ipc__ring_reserve(hub, &queue->segments, segments,
                         sizeof(ipc__segment_t)) != 0) {
     return UV_ENOMEM;
   }
-  if (has_record &&
+  if (has_record && !ipc__ring_has_room(&queue->records, 1) &&
       ipc__ring_reserve(hub, &queue->records, 1, sizeof(ipc__record_t)) != 0) {
     return UV_ENOMEM;
   }
-  return staged > 0 ? reserve_staging(hub, queue, staged) : 0;
+  if (staged == 0 || has_staging(queue, staged)) return 0;
+  return reserve_staging(hub, queue, staged);
+}
+
+uint8_t* ipc__queue_stage(ipc__hub_t* hub,
+                          ipc__queue_t* queue,
+                          size_t size,
+                          int has_record) {
+  if (reserve(hub, queue, size, 1, has_record) != 0) return NULL;
+  queue->queued += size;
+  hub->queued_bytes += size;
+  return take_staged(queue, size);
 }
 
 /* The pieces but for their first `skip` bytes. */
@@ -122,15 +143,14 @@ static void add_pieces(ipc__queue_t* queue, const ipc__put_t* put) {
   }
 }
 
-int ipc__queue_put(ipc__hub_t* hub,
-                   ipc__queue_t* queue,
-                   const ipc__put_t* put) {
+ssize_t ipc__queue_put(ipc__hub_t* hub,
+                       ipc__queue_t* queue,
+                       const ipc__put_t* put) {
   size_t body = ipc__pieces_size(put->pieces, put->count) - put->replaced;
   size_t around = put->head_size + put->tail_size;
-  ipc__record_t* slot;
+  size_t staged = around + (put->borrow ? 0 : body);
 
-  if (reserve(hub, queue, around + (put->borrow ? 0 : body), put->count,
-              put->record != NULL) != 0) {
+  if (reserve(hub, queue, staged, 2 + put->count, put->has_record) != 0) {
     return UV_ENOMEM;
   }
   stage(queue, put->head, put->head_size);
@@ -138,15 +158,7 @@ int ipc__queue_put(ipc__hub_t* hub,
   stage(queue, put->tail, put->tail_size);
   queue->queued += around + body;
   hub->queued_bytes += around + body;
-  if (put->record != NULL) {
-    slot = ipc__queue_record(queue, queue->records.count++);
-    *slot = *put->record;
-    slot->end = queue->queued;
-    slot->size = (uint32_t) (around + body);
-    slot->head = (uint8_t) (put->head_size - put->replaced);
-    slot->tail = (uint8_t) put->tail_size;
-  }
-  return 0;
+  return (ssize_t) (around + body);
 }
 
 unsigned int ipc__queue_gather(const ipc__queue_t* queue,
@@ -215,6 +227,11 @@ static void release_block(ipc__hub_t* hub,
   }
 }
 
+/* An empty ring keeps its memory, unless that was needed for a crowd alone. */
+static void rest(ipc__hub_t* hub, ipc__ring_t* ring) {
+  if (ring->memory > KEPT_RING_BYTES) ipc__ring_give_back(hub, ring);
+}
+
 static void drop_first_segment(ipc__hub_t* hub, ipc__queue_t* queue) {
   ipc__block_t* block = segment_at(queue, 0)->block;
 
@@ -236,14 +253,19 @@ void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes) {
     bytes -= first->size;
     drop_first_segment(hub, queue);
   }
-  if (queue->segments.count == 0) ipc__queue_drop(hub, queue);
+  if (queue->segments.count > 0) return;
+  rest(hub, &queue->segments);
+  if (queue->staging != NULL && queue->staging->memory > KEPT_BLOCK_BYTES) {
+    ipc__hub_give(hub, queue->staging, queue->staging->memory);
+    queue->staging = NULL;
+  }
 }
 
 /* Takes the first record out of a ring. */
 static int pop(ipc__hub_t* hub, ipc__ring_t* ring, ipc__record_t* record) {
   *record = *(ipc__record_t*) ipc__ring_at(ring, 0, sizeof(*record));
   ipc__ring_drop_first(ring);
-  if (ring->count == 0) ipc__ring_give_back(hub, ring);
+  if (ring->count == 0) rest(hub, ring);
   return 1;
 }
 
@@ -287,6 +309,12 @@ void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue) {
   }
   hub->queued_bytes -= ipc__queue_bytes(queue);
   queue->released = queue->queued;
+}
+
+void ipc__queue_clear(ipc__queue_t* queue) {
+  if (queue->staging != NULL) queue->staging->used = 0;
+  queue->segments.first = queue->records.first = queue->withdrawn.first = 0;
+  queue->queued = queue->released = IPC__QUEUE_START;
 }
 
 /* ---- Taking out of the middle ------------------------------------------- */

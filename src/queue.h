@@ -10,6 +10,10 @@
 /* A staging block: small messages gather here and leave in one write. */
 #define IPC__QUEUE_BLOCK_BYTES ((size_t) 64 << 10)
 
+/* Positions begin here, so that what is put in front of a queue has some too.
+ */
+#define IPC__QUEUE_START 4096
+
 /* Memory that copies lie in; goes back to the hub with the last segment. */
 typedef struct ipc__block_s {
   size_t memory;         /* as the hub lent it */
@@ -59,6 +63,38 @@ static inline size_t ipc__queue_bytes(const ipc__queue_t* queue) {
   return (size_t) (queue->queued - queue->released);
 }
 
+/* Whether anything is in it, callbacks that are due included. */
+static inline int ipc__queue_is_empty(const ipc__queue_t* queue) {
+  return queue->segments.count == 0 && queue->records.count == 0 &&
+         queue->withdrawn.count == 0;
+}
+
+/* Appends `size` bytes, at least 1, which the caller fills in at once where
+ * this points to; NULL: no memory. With `has_record` there is a slot for the
+ * record that ipc__queue_add_record adds then. */
+uint8_t* ipc__queue_stage(ipc__hub_t* hub,
+                          ipc__queue_t* queue,
+                          size_t size,
+                          int has_record);
+
+/* Adds the record of the `size` bytes that were appended last, of which `head`
+ * and `tail` are the framing's, and whose slot is there. The caller fills in
+ * the rest, which isn't zeroed. */
+static inline ipc__record_t* ipc__queue_add_record(ipc__queue_t* queue,
+                                                   size_t size,
+                                                   size_t head,
+                                                   size_t tail) {
+  ipc__record_t* record =
+      ipc__ring_at(&queue->records, queue->records.count++, sizeof(*record));
+
+  record->end = queue->queued;
+  record->size = (uint32_t) size;
+  record->status = 0;
+  record->head = (uint8_t) head;
+  record->tail = (uint8_t) tail;
+  return record;
+}
+
 /* What is put into the queue at once: the pieces, and what goes around them. */
 typedef struct ipc__put_s {
   const uint8_t* head;
@@ -68,14 +104,14 @@ typedef struct ipc__put_s {
   size_t replaced; /* bytes at the pieces' front that are left out */
   const uv_buf_t* pieces;
   unsigned int count;
-  int borrow; /* the pieces; else they are copied, as head and tail are */
-  /* Of the user's send, its `end`, `size`, `head` and `tail` are filled in;
-   * NULL where the bytes are the library's own. */
-  const ipc__record_t* record;
+  int borrow;     /* the pieces; else they are copied, as head and tail are */
+  int has_record; /* of the user's send: to be added behind it */
 } ipc__put_t;
 
-/* Appends all or nothing: UV_ENOMEM. */
-int ipc__queue_put(ipc__hub_t* hub, ipc__queue_t* queue, const ipc__put_t* put);
+/* Appends all or nothing; the size, or UV_ENOMEM. */
+ssize_t ipc__queue_put(ipc__hub_t* hub,
+                       ipc__queue_t* queue,
+                       const ipc__put_t* put);
 
 /* The bytes of all pieces; SIZE_MAX also where they are more. */
 size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count);
@@ -129,5 +165,9 @@ int ipc__queue_restart(ipc__hub_t* hub,
 
 /* Gives all memory back; what is queued is forgotten, but not the records. */
 void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue);
+
+/* Makes a queue that is empty one that was never used, but for the memory that
+ * the next will use. */
+void ipc__queue_clear(ipc__queue_t* queue);
 
 #endif /* IPC_CHANNEL_QUEUE_H */

@@ -24,6 +24,10 @@ int ipc__ring_reserve(ipc__hub_t* hub,
                       uint32_t more,
                       size_t item);
 
+static inline int ipc__ring_has_room(const ipc__ring_t* ring, uint32_t more) {
+  return ring->count + more <= ring->slots;
+}
+
 static inline void ipc__ring_drop_first(ipc__ring_t* ring) {
   ring->first = (ring->first + 1) & (ring->slots - 1);
   ring->count--;

@@ -165,23 +165,26 @@ static int put_one(ipc__queue_t* queue,
   size_t from = next_random((uint32_t) (SOURCE_BYTES - size));
   uint8_t head[8];
   uv_buf_t piece = uv_buf_init((char*) source + from, (unsigned int) size);
-  ipc__record_t record = {0};
   uint64_t at = queue->queued;
   ipc__put_t put = {0};
-  int err;
+  ipc__record_t* record;
+  ssize_t size_put;
 
   pattern_fill(head, sizeof(head), (unsigned int) number);
-  record.id = (ipc_op_t) number + 1;
-  record.cb = on_sent;
-  record.arg = (void*) number;
   put.head = head;
   put.head_size = sizeof(head);
   put.pieces = &piece;
   put.count = 1;
   put.borrow = borrow;
-  put.record = &record;
-  err = ipc__queue_put(&hub, queue, &put);
-  if (err != 0) return err;
+  put.has_record = 1;
+  size_put = ipc__queue_put(&hub, queue, &put);
+  if (size_put < 0) return (int) size_put;
+  record = ipc__queue_add_record(queue, (size_t) size_put, sizeof(head), 0);
+  record->id = (ipc_op_t) number + 1;
+  record->cb = on_sent;
+  record->arg = (void*) number;
+  record->op = NULL;
+  record->stays = record->is_told = 0;
   memcpy(model + at, head, sizeof(head));
   memcpy(model + at + sizeof(head), source + from, size);
   memset(head, 0xee, sizeof(head)); /* it has been copied */
@@ -286,6 +289,7 @@ static void test_queue_chunks(void** state) {
   open_queue(&queue);
   for (chunk = 1; chunk < 120; chunk++) {
     popped = 0;
+    ipc__queue_drop(&hub, &queue);
     memset(&queue, 0, sizeof(queue));
     for (i = 0; i < 6; i++) {
       assert_int_equal(put_one(&queue, (size_t) i * 7, i % 2, i), 0);
@@ -333,6 +337,7 @@ static void test_queue_whole_records(void** state) {
   open_queue(&queue);
   for (pops = 0; pops < 2; pops++) {
     popped = 0;
+    ipc__queue_drop(&hub, &queue);
     memset(&queue, 0, sizeof(queue));
     assert_int_equal(ipc__queue_whole(&queue, 1), 0);
     for (i = 0; i < 6; i++) {
@@ -365,7 +370,7 @@ static void test_queue_without_records(void** state) {
   open_queue(&queue);
   put.head = (const uint8_t*) "headhead";
   put.head_size = 8;
-  assert_int_equal(ipc__queue_put(&hub, &queue, &put), 0);
+  assert_int_equal(ipc__queue_put(&hub, &queue, &put), 8);
   assert_int_equal(ipc__queue_bytes(&queue), 8);
   assert_int_equal(ipc__queue_gather(&queue, 0, SIZE_MAX, &buffer, 1), 1);
   assert_memory_equal(buffer.base, "headhead", 8);
