@@ -353,7 +353,31 @@ typedef enum ipc_framing_e {
   /* Messages, in the format of docs/wire-format.md. */
   IPC_CHANNEL_FRAMING_NATIVE,
   /* Bytes, nothing added; for peers with a protocol of their own. */
-  IPC_CHANNEL_FRAMING_RAW
+  IPC_CHANNEL_FRAMING_RAW,
+  /* The formats of others. They have messages as the native framing has, but
+   * nothing is said beside them: there is no hello, no acknowledgement, no call
+   * and no heartbeat; the end is that of the stream, as with the raw framing.
+   * One that comes in the middle of a message is UV_ECONNRESET. */
+  /* A byte ends each message and isn't part of it: a newline, or what
+   * set_delimiter says. A send of a message that contains it is UV_EINVAL. */
+  IPC_CHANNEL_FRAMING_DELIMITER,
+  /* The length goes ahead: four bytes, little endian, or what
+   * set_length_prefix says. */
+  IPC_CHANNEL_FRAMING_LENGTH_PREFIX,
+  /* "Content-Length: N" and perhaps other headers go ahead, which end with an
+   * empty line, as in the Language Server Protocol. The others are skipped. */
+  IPC_CHANNEL_FRAMING_CONTENT_LENGTH,
+  /* What set_codec says, which alone can set this. */
+  IPC_CHANNEL_FRAMING_CODEC,
+  /* The system keeps each message apart: SOCK_SEQPACKET on Linux, a named pipe
+   * of the type message on Windows; elsewhere UV_ENOTSUP. For peers that use
+   * these: what is sent is one write there and received by one read. A
+   * message has at least one byte, since an empty one reads as the end (Linux)
+   * or can't be seen (Windows): UV_EINVAL. On Linux it must fit into the
+   * system's buffer for what goes out: UV_EMSGSIZE, and ipc_channel_info_t
+   * tells the limit. The peer must have chosen the same, else UV_EPROTOTYPE
+   * (a Windows pipe can't say so to a client that asks for bytes). */
+  IPC_CHANNEL_FRAMING_PACKET
 } ipc_framing_t;
 
 typedef enum ipc_peers_e {
@@ -693,7 +717,9 @@ IPC_CHANNEL_EXTERN void* ipc_server_data(const ipc_server_t* server);
 typedef enum ipc_transport_e {
   IPC_CHANNEL_TRANSPORT_UNIX_SOCKET,
   IPC_CHANNEL_TRANSPORT_NAMED_PIPE,
-  IPC_CHANNEL_TRANSPORT_PIPE /* POSIX: an anonymous pipe, or a FIFO */
+  IPC_CHANNEL_TRANSPORT_PIPE,        /* POSIX: an anonymous pipe, or a FIFO */
+  IPC_CHANNEL_TRANSPORT_SEQPACKET,   /* Linux: a Unix socket with packets */
+  IPC_CHANNEL_TRANSPORT_MESSAGE_PIPE /* Windows: a named pipe with them */
 } ipc_transport_t;
 
 /* The values in force, which may differ from those asked for. */
@@ -1105,6 +1131,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_release(ipc_channel_t* channel,
  * Windows.) */
 #define IPC_PAIR_BLOCKING_0 8u
 #define IPC_PAIR_BLOCKING_1 16u
+/* For the packet framing; a duplex pair. Not on macOS: UV_ENOTSUP. */
+#define IPC_PAIR_PACKET 32u
 
 /* Makes two handles that are connected with each other, without a name that
  * others could use. Each is for ipc_channel_open, in any thread, or for a

@@ -71,21 +71,24 @@ void ipc__handle_close(uv_os_fd_t handle);
 
 typedef struct ipc__handle_info_s {
   ipc_transport_t transport;
+  int is_packet; /* see "Packets" below */
   int can_read;
   int can_write;
 } ipc__handle_info_t;
 
 /* What a handle is and may do. UV_EBADF: it isn't open; UV_EINVAL: it is
  * nothing that a stream can be made of (a file, a directory, a terminal, a
- * socket that listens, isn't connected or is no stream); UV_EACCES: the system
- * won't say. Doesn't change the handle. */
+ * socket that listens, isn't connected or keeps no order); UV_EACCES: the
+ * system won't say. Doesn't change the handle. */
 int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info);
 
 /* The same for a listener, see ipc_server_options_set_listener, and the name
  * that it has: "" for none, "@..." for one that is no path. UV_EINVAL: it
- * doesn't listen, or not for streams of this machine. Where IPC__HAS_LISTENERS
- * is 0, this and ipc__listener_adopt aren't called; they answer UV_ENOTSUP. */
+ * doesn't listen, or not for streams or packets of this machine. Where
+ * IPC__HAS_LISTENERS is 0, this and ipc__listener_adopt aren't called; they
+ * answer UV_ENOTSUP. */
 int ipc__handle_inspect_listener(uv_os_fd_t handle,
+                                 int* is_packet,
                                  char os_name[IPC_CHANNEL_OS_NAME_SIZE]);
 
 /* ---- Pairs (pair.c) ------------------------------------------------------ */
@@ -166,6 +169,7 @@ typedef struct ipc__listen_config_s {
   int64_t gid;
   const char* sddl;    /* NULL: from peers and group. POSIX: always NULL */
   ipc_access_t access; /* see "One-way streams" below; native: duplex */
+  int is_packet;       /* see "Packets" below */
 } ipc__listen_config_t;
 
 typedef struct ipc__listener_callbacks_s {
@@ -228,14 +232,16 @@ typedef struct ipc__connect_config_s {
   size_t out_bytes;
   ipc_impersonation_t impersonation;
   ipc_access_t access; /* see "One-way streams" below; native: duplex */
+  int is_packet;       /* see "Packets" below */
 } ipc__connect_config_t;
 
 /* One attempt, without waiting. UV_ENOENT: nobody serves the name, be it absent
  * or left behind by a dead server; UV_EBUSY: somebody does and takes no client
  * from the system just now (its backlog is full, no pipe instance is free);
  * UV_EACCES: no right to it, a one-way pipe goes the other way, or its
- * directory fails the check; UV_ENOTSOCK: what has the name is not an endpoint.
- */
+ * directory fails the check; UV_ENOTSOCK: what has the name is not an endpoint;
+ * UV_EPROTOTYPE: it has packets and streams were asked for (POSIX only: on
+ * Windows a pipe with packets can be read as bytes), or the other way round. */
 int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle);
 
 /* ---- Streams (stream.c) ------------------------------------------------- */
@@ -254,6 +260,16 @@ int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle);
  * told not to) then closes its own side too. Besides, an OUTBOUND stream could
  * then no longer be read for the peer's end. So it is to be read, and what
  * comes before the end is nobody's. */
+
+/* Packets: the system keeps each write apart from the next. Where
+ * IPC__HAS_PACKETS is 0 nobody asks for them.
+ *
+ * POSIX (Linux): SOCK_SEQPACKET. Windows: a pipe of the type message, whose
+ * handle reads bytes all the same, since libuv knows nothing else; a read that
+ * asks for no more than what is left of the packet in front keeps them apart.
+ *
+ * One ipc__stream_write is one packet: it takes one buffer whole, or nothing.
+ * An empty packet can't be told from the end, so nobody writes one. */
 
 /* A connected handle under libuv: `pipe` reads (uv_read_start), we write. */
 typedef struct ipc__stream_s ipc__stream_t;
@@ -306,6 +322,14 @@ size_t ipc__stream_in_flight(const ipc__stream_t* stream);
 /* Reads what is there already, for the first read after accepting. UV_EAGAIN:
  * nothing (always, on Windows); UV_EOF; an error. */
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size);
+
+/* How many bytes there are of the packet in front, or are left of it; a read
+ * takes them in one piece if it asks for exactly so many. UV_EAGAIN: there is
+ * none; 0: the end, or an error that the next read tells. */
+ssize_t ipc__stream_next_packet(ipc__stream_t* stream);
+
+/* The largest packet that may be written. */
+size_t ipc__stream_packet_limit(ipc__stream_t* stream);
 
 /* Ends our direction after all that was written. UV_ENOTSUP on Windows. */
 int ipc__stream_shutdown(ipc__stream_t* stream);

@@ -21,8 +21,13 @@
 #define IPC__HAS_ABSTRACT_NAMES 0
 #endif
 
-/* Of an endpoint with a name. */
+/* Whether the system keeps packets apart: only Linux has SOCK_SEQPACKET for
+ * such sockets. */
+#define IPC__HAS_PACKETS IPC__HAS_ABSTRACT_NAMES
+
+/* Of an endpoint with a name, and of one with packets. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_UNIX_SOCKET
+#define IPC__PACKET_TRANSPORT IPC_CHANNEL_TRANSPORT_SEQPACKET
 
 /* How many bytes a write to a pipe keeps together, whoever else writes; at
  * least 512. */

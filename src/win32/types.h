@@ -15,8 +15,12 @@
 /* Whether an endpoint may have a name like "@name". */
 #define IPC__HAS_ABSTRACT_NAMES 0
 
-/* Of an endpoint with a name. */
+/* Whether the system keeps packets apart. */
+#define IPC__HAS_PACKETS 1
+
+/* Of an endpoint with a name, and of one with packets. */
 #define IPC__TRANSPORT IPC_CHANNEL_TRANSPORT_NAMED_PIPE
+#define IPC__PACKET_TRANSPORT IPC_CHANNEL_TRANSPORT_MESSAGE_PIPE
 
 /* How many bytes a write to a pipe with many writers keeps together: here there
  * are none. */
