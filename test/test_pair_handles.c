@@ -47,7 +47,7 @@ static void on_written(ipc__stream_t* stream, int status, size_t bytes) {
 static void end_open(end_t* end, uv_os_fd_t handle) {
   memset(end, 0, sizeof(*end));
   end->allocator = test_allocator(&end->memory);
-  assert_int_equal(ipc__stream_open(test_loop(), &end->stream, handle,
+  assert_int_equal(ipc__stream_open(test_loop(), &end->stream, handle, 0,
                                     &end->allocator, on_written),
                    0);
 }
@@ -172,6 +172,7 @@ static void check_end(unsigned int flags, int index, uv_os_fd_t handle) {
   }
   assert_int_equal(ipc__handle_inspect(handle, &info), 0);
   assert_int_equal(info.transport, expected_transport(flags));
+  assert_int_equal(info.is_packet, 0);
   assert_int_equal(info.can_read, !(flags & IPC_PAIR_ONE_WAY) || index == 0);
   assert_int_equal(info.can_write, !(flags & IPC_PAIR_ONE_WAY) || index == 1);
 }

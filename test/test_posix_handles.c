@@ -16,6 +16,8 @@ static void check(int fd, ipc_transport_t transport, int reads, int writes) {
 
   assert_int_equal(ipc__handle_inspect(fd, &info), 0);
   assert_int_equal(info.transport, transport);
+  assert_int_equal(info.is_packet,
+                   transport == IPC_CHANNEL_TRANSPORT_SEQPACKET);
   assert_int_equal(info.can_read, reads);
   assert_int_equal(info.can_write, writes);
 }
@@ -58,8 +60,16 @@ static void test_fifo(void** state) {
   close(writer);
 }
 
+/* What a connected socket of this type is; 0: nothing. */
+static int get_transport(int type, ipc_transport_t* transport) {
+  *transport = type == SOCK_STREAM ? IPC_CHANNEL_TRANSPORT_UNIX_SOCKET
+                                   : IPC_CHANNEL_TRANSPORT_SEQPACKET;
+  return type == SOCK_STREAM || (type == SOCK_SEQPACKET && IPC__HAS_PACKETS);
+}
+
 static void test_sockets(void** state) {
   static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+  ipc_transport_t transport;
   size_t i;
   int fds[2];
   int fd;
@@ -71,14 +81,13 @@ static void test_sockets(void** state) {
     check_refused(fd);
     close(fd);
     assert_int_equal(socketpair(AF_UNIX, types[i], 0, fds), 0);
-    if (types[i] == SOCK_STREAM)
-      check(fds[0], IPC_CHANNEL_TRANSPORT_UNIX_SOCKET, 1, 1);
+    if (get_transport(types[i], &transport))
+      check(fds[0], transport, 1, 1);
     else
       check_refused(fds[0]);
     close(fds[0]);
     /* Nor are they less for a peer that has gone. */
-    if (types[i] == SOCK_STREAM)
-      check(fds[1], IPC_CHANNEL_TRANSPORT_UNIX_SOCKET, 1, 1);
+    if (get_transport(types[i], &transport)) check(fds[1], transport, 1, 1);
     close(fds[1]);
   }
 }
@@ -93,12 +102,12 @@ static void test_endpoint(void** state) {
 
   (void) state;
   snprintf(path, sizeof(path), "%s/socket", test_directory());
-  assert_int_equal(ipc__socket_open(&listening), 0);
+  assert_int_equal(ipc__socket_open(SOCK_STREAM, &listening), 0);
   assert_int_equal(ipc__socket_bind(listening, path), 0);
   check_refused(listening);
   assert_int_equal(listen(listening, 1), 0);
   check_refused(listening);
-  assert_int_equal(ipc__socket_connect(path, 0, 0, &client), 0);
+  assert_int_equal(ipc__socket_connect(SOCK_STREAM, path, 0, 0, &client), 0);
   unlink(path);
   check(client, IPC_CHANNEL_TRANSPORT_UNIX_SOCKET, 1, 1);
   assert_int_equal(ipc__socket_accept(listening, &accepted), 0);
@@ -186,8 +195,8 @@ static void writer_open(writer_t* writer, uv_loop_t* loop, unsigned int flags) {
   memset(writer, 0, sizeof(*writer));
   if (ipc__pair_create(flags, 0, ends) != 0) abort();
   close(ends[0]);
-  if (ipc__stream_open(loop, &writer->stream, ends[1], &ipc__default_allocator,
-                       on_written) != 0)
+  if (ipc__stream_open(loop, &writer->stream, ends[1], 0,
+                       &ipc__default_allocator, on_written) != 0)
     abort();
 }
 

@@ -46,12 +46,14 @@ static int is_connected(int fd) {
          errno == EINVAL;
 }
 
-/* Stream sockets of other families are for other machines. */
-static int check_family(int fd) {
+/* Streams, or packets in their order; sockets of other families are for other
+ * machines. */
+static int check_type(int fd, int* is_packet) {
   int type = 0;
 
   if (get_option(fd, SO_TYPE, &type) == -1) return explain();
-  return type == SOCK_STREAM && is_unix(fd) ? 0 : UV_EINVAL;
+  *is_packet = IPC__HAS_PACKETS && type == SOCK_SEQPACKET;
+  return (type == SOCK_STREAM || *is_packet) && is_unix(fd) ? 0 : UV_EINVAL;
 }
 
 /* A system that doesn't know the option (`unknown`) has it seen by what
@@ -62,11 +64,12 @@ static int listens(int fd, int unknown) {
   return get_option(fd, SO_ACCEPTCONN, &value) == -1 ? unknown : value != 0;
 }
 
-static int inspect_socket(int fd) {
+static int inspect_socket(int fd, ipc__handle_info_t* info) {
   int err;
 
-  err = check_family(fd);
+  err = check_type(fd, &info->is_packet);
   if (err != 0) return err;
+  info->transport = info->is_packet ? IPC__PACKET_TRANSPORT : IPC__TRANSPORT;
   return listens(fd, 0) || !is_connected(fd) ? UV_EINVAL : 0;
 }
 
@@ -93,12 +96,10 @@ int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info) {
   info->can_read = access == O_RDONLY || access == O_RDWR;
   info->can_write = access == O_WRONLY || access == O_RDWR;
 
-  if (S_ISFIFO(status.st_mode)) {
-    info->transport = IPC_CHANNEL_TRANSPORT_PIPE;
-    return 0;
-  }
-  info->transport = IPC_CHANNEL_TRANSPORT_UNIX_SOCKET;
-  return S_ISSOCK(status.st_mode) ? inspect_socket(handle) : UV_EINVAL;
+  info->transport = IPC_CHANNEL_TRANSPORT_PIPE;
+  info->is_packet = 0;
+  if (S_ISFIFO(status.st_mode)) return 0;
+  return S_ISSOCK(status.st_mode) ? inspect_socket(handle, info) : UV_EINVAL;
 }
 
 /* An abstract name (Linux) begins with a NUL and may have others in it; each is
@@ -126,6 +127,7 @@ static int get_name(int fd, char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
 }
 
 int ipc__handle_inspect_listener(uv_os_fd_t handle,
+                                 int* is_packet,
                                  char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
   struct stat status;
   int flags;
@@ -134,7 +136,7 @@ int ipc__handle_inspect_listener(uv_os_fd_t handle,
   err = look(handle, &status, &flags);
   if (err != 0) return err;
   if (!S_ISSOCK(status.st_mode)) return UV_EINVAL;
-  err = check_family(handle);
+  err = check_type(handle, is_packet);
   if (err != 0) return err;
   if (!listens(handle, !is_connected(handle))) return UV_EINVAL;
   return get_name(handle, os_name);

@@ -107,16 +107,16 @@ static int bind_path(ipc__listener_t* listener, const access_t* access) {
 /* Makes the socket of a name that is ours; an abstract one becomes ours by
  * this, and has neither file nor permissions. */
 static int make_socket(ipc__listener_t* listener,
-                       const char* os_name,
+                       const ipc__listen_config_t* config,
                        const access_t* access) {
   int err;
 
-  err = ipc__socket_open(&listener->fd);
+  err = ipc__socket_open(IPC__SOCKET_TYPE(config->is_packet), &listener->fd);
   if (err != 0) return err;
   if (listener->has_lock)
     err = bind_path(listener, access);
   else
-    err = ipc__socket_bind(listener->fd, os_name);
+    err = ipc__socket_bind(listener->fd, config->os_name);
   if (err != 0) goto fail;
   /* Every client's socket is given these sizes anew, but from this one they can
    * be asked for before there is a client. */
@@ -191,7 +191,7 @@ int ipc__listener_open(uv_loop_t* loop,
   if (listener->has_lock)
     err = ipc__lock_take(&listener->lock, config->os_name, config->uid);
   if (err != 0) goto fail_memory;
-  err = make_socket(listener, config->os_name, &access);
+  err = make_socket(listener, config, &access);
   if (err != 0) goto fail_lock;
   err = attach(listener, loop);
   if (err != 0) goto fail_socket;

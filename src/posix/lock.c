@@ -119,13 +119,14 @@ static int lock_file(const char* path, int* fd, int* created) {
   return err == UV_EAGAIN ? UV_EADDRINUSE : err;
 }
 
-/* Whether the server of a socket is dead. `ours`: the lock, which nobody held,
+/* Whether the server of a socket is dead, be it for streams or packets: a live
+ * one of another type says UV_EPROTOTYPE. `ours`: the lock, which nobody held,
  * says that the socket is one of this library's. */
 static int check_dead(const char* path, int ours) {
   int fd;
   int err;
 
-  err = ipc__socket_connect(path, 0, 0, &fd);
+  err = ipc__socket_connect(SOCK_STREAM, path, 0, 0, &fd);
   switch (err) {
     case 0:
       close(fd);

@@ -161,6 +161,14 @@ static int look(const char* path, ipc_name_state_t* state) {
   return 0;
 }
 
+/* Whether sockets of one type and the other are named apart: abstract names
+ * are, so that a stream finds nobody where packets are served. */
+static int may_have_packets(const char* os_name, int err) {
+  if (!IPC__HAS_PACKETS) return 0;
+  return err == UV_EPROTOTYPE ||
+         (err == UV_ECONNREFUSED && ipc__name_is_abstract(os_name));
+}
+
 int ipc__name_probe(const char* os_name,
                     int is_bare,
                     ipc_name_state_t* state,
@@ -169,7 +177,9 @@ int ipc__name_probe(const char* os_name,
   int err;
 
   err = is_bare ? ipc__directory_check(os_name, 0) : 0;
-  if (err == 0) err = ipc__socket_connect(os_name, 0, 0, &fd);
+  if (err == 0) err = ipc__socket_connect(SOCK_STREAM, os_name, 0, 0, &fd);
+  if (may_have_packets(os_name, err))
+    err = ipc__socket_connect(SOCK_SEQPACKET, os_name, 0, 0, &fd);
   switch (err) {
     case 0:
       *state = IPC_CHANNEL_NAME_LIVE;

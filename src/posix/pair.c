@@ -38,7 +38,7 @@ static int make(unsigned int flags, size_t bytes, int ends[2]) {
     if (err == 0) ipc__pipe_set_buffer(ends[1], bytes);
     return err;
   }
-  err = ipc__socket_pair(ends);
+  err = ipc__socket_pair(IPC__SOCKET_TYPE(flags & IPC_PAIR_PACKET), ends);
   if (err != 0) return err;
   ipc__socket_set_buffers(ends[0], bytes, bytes);
   ipc__socket_set_buffers(ends[1], bytes, bytes);

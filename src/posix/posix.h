@@ -41,14 +41,17 @@ static inline int ipc__same_file(const struct stat* a, const struct stat* b) {
 
 /* ---- Sockets and pipes (socket.c) --------------------------------------- */
 
-/* An unconnected stream socket: closed on exec, non-blocking, no SIGPIPE. */
-int ipc__socket_open(int* fd);
+/* Of the sockets that the library makes for itself. */
+#define IPC__SOCKET_TYPE(is_packet) ((is_packet) ? SOCK_SEQPACKET : SOCK_STREAM)
+
+/* An unconnected socket: closed on exec, non-blocking, no SIGPIPE. */
+int ipc__socket_open(int type, int* fd);
 
 /* The next client, its socket made like that; UV_EAGAIN: there is none. */
 int ipc__socket_accept(int listening, int* fd);
 
 /* Two of them, connected with each other. */
-int ipc__socket_pair(int ends[2]);
+int ipc__socket_pair(int type, int ends[2]);
 
 /* An anonymous pipe, made like that but for SIGPIPE: ends[0] reads. */
 int ipc__pipe_pair(int ends[2]);
@@ -64,11 +67,10 @@ void ipc__socket_close_on_exec(int fd);
 int ipc__socket_bind(int fd, const char* path);
 
 /* Connects a socket to a path. What connect(2) says: UV_EAGAIN for a full
- * backlog on Linux, UV_ECONNREFUSED for that on macOS. */
-int ipc__socket_connect(const char* path,
-                        size_t in_bytes,
-                        size_t out_bytes,
-                        int* fd);
+ * backlog on Linux, UV_ECONNREFUSED for that on macOS; UV_EPROTOTYPE where a
+ * socket of another type has the path. */
+int ipc__socket_connect(
+    int type, const char* path, size_t in_bytes, size_t out_bytes, int* fd);
 
 /* Asks for buffer sizes; 0 leaves one alone. What the system won't give is no
  * error: the sizes in effect can be asked for. */

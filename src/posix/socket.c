@@ -83,12 +83,12 @@ static int prepare_both(int result, const int ends[2]) {
 }
 #endif
 
-int ipc__socket_open(int* fd) {
+int ipc__socket_open(int type, int* fd) {
 #if IPC__LINUX
-  *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  *fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   return *fd == -1 ? ipc__errno() : 0;
 #else
-  return prepare(socket(AF_UNIX, SOCK_STREAM, 0), fd);
+  return prepare(socket(AF_UNIX, type, 0), fd);
 #endif
 }
 
@@ -101,16 +101,14 @@ int ipc__socket_accept(int listening, int* fd) {
 #endif
 }
 
-int ipc__socket_pair(int ends[2]) {
+int ipc__socket_pair(int type, int ends[2]) {
 #if IPC__LINUX
-  int type;
-
-  type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  type |= SOCK_CLOEXEC | SOCK_NONBLOCK;
   return socketpair(AF_UNIX, type, 0, ends) == -1 ? ipc__errno() : 0;
 #else
   int err;
 
-  err = prepare_both(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), ends);
+  err = prepare_both(socketpair(AF_UNIX, type, 0, ends), ends);
   if (err != 0) return err;
   (void) ipc__socket_mute(ends[0]);
   (void) ipc__socket_mute(ends[1]);
@@ -165,17 +163,15 @@ int ipc__socket_bind(int fd, const char* path) {
   return bind(fd, (struct sockaddr*) &address, size) == -1 ? ipc__errno() : 0;
 }
 
-int ipc__socket_connect(const char* path,
-                        size_t in_bytes,
-                        size_t out_bytes,
-                        int* fd) {
+int ipc__socket_connect(
+    int type, const char* path, size_t in_bytes, size_t out_bytes, int* fd) {
   struct sockaddr_un address;
   socklen_t size;
   int err;
 
   err = make_address(path, &address, &size);
   if (err != 0) return err;
-  err = ipc__socket_open(fd);
+  err = ipc__socket_open(type, fd);
   if (err != 0) return err;
   ipc__socket_set_buffers(*fd, in_bytes, out_bytes);
 

@@ -22,6 +22,14 @@
  * bytes, Linux takes less anyway. */
 #define WRITE_BYTES_MAX ((size_t) 1 << 30)
 
+/* What Linux wants free in the buffer beside a packet; unix_dgram_sendmsg of
+ * its net/unix/af_unix.c. */
+#define PACKET_OVERHEAD 32
+
+/* However large the buffer: Linux puts all of a packet but 68 KiB into one
+ * piece of memory, which is 4 MiB at most, and says ENOBUFS for more. */
+#define PACKET_BYTES_MAX ((size_t) 4 << 20)
+
 /* Waits for room; made at the first need, kept until the stream closes. */
 struct ipc__room_s {
   uv_poll_t poll;
@@ -42,12 +50,12 @@ int ipc__move_above_stdio(int* fd) {
 }
 
 /* What there is to know of a descriptor once and for all. */
-static int look_at(ipc__stream_t* stream, int fd) {
+static int look_at(ipc__stream_t* stream, int fd, int is_packet) {
   struct stat status;
 
   if (fstat(fd, &status) == -1) return ipc__errno();
   if (S_ISSOCK(status.st_mode)) {
-    stream->os.transport = IPC_CHANNEL_TRANSPORT_UNIX_SOCKET;
+    stream->os.transport = is_packet ? IPC__PACKET_TRANSPORT : IPC__TRANSPORT;
     stream->os.is_muted = ipc__socket_mute(fd);
     return 0;
   }
@@ -61,6 +69,7 @@ static int look_at(ipc__stream_t* stream, int fd) {
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
+                     int is_packet,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written) {
   int err;
@@ -70,7 +79,7 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->on_closed = NULL;
   memset(&stream->os, 0, sizeof(stream->os));
   err = uv_pipe_init(loop, &stream->pipe, 0);
-  if (err == 0) err = look_at(stream, handle);
+  if (err == 0) err = look_at(stream, handle, is_packet);
   if (err == 0) err = ipc__move_above_stdio(&handle);
   if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
   if (err != 0) close(handle);
@@ -155,6 +164,10 @@ static ssize_t write_once(const ipc__stream_t* stream,
   return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static int has_packets(const ipc__stream_t* stream) {
+  return stream->os.transport == IPC__PACKET_TRANSPORT;
+}
+
 /* As write(2), but for the signal. */
 static ssize_t write_quietly(const ipc__stream_t* stream,
                              struct iovec* vector,
@@ -176,7 +189,7 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   size_t entries;
   ssize_t written;
 
-  entries = fill_iovec(vector, buffers, count);
+  entries = fill_iovec(vector, buffers, has_packets(stream) ? 1 : count);
   do {
     written = write_quietly(stream, vector, entries);
   } while (written == -1 && errno == EINTR);
@@ -185,12 +198,20 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   if (errno == EAGAIN || errno == EWOULDBLOCK) return wait_for_room(stream);
   /* The system's own shortage: a poll would report room for ever. */
   if (errno == ENOBUFS || errno == ENOMEM) return UV_ENOBUFS;
+  /* The peer left without having read all; of a stream, only reading tells. */
+  if (errno == ECONNRESET && has_packets(stream)) return UV_EPIPE;
   return ipc__errno();
 }
 
 size_t ipc__stream_in_flight(const ipc__stream_t* stream) {
   (void) stream;
   return 0;
+}
+
+/* Whether to ask again: with packets ECONNRESET comes ahead of what the peer
+ * sent before it left, and once only; the end is told after that. */
+static int is_interrupted(const ipc__stream_t* stream) {
+  return errno == EINTR || (errno == ECONNRESET && has_packets(stream));
 }
 
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
@@ -200,9 +221,31 @@ ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
   fd = ipc__stream_handle(stream);
   do {
     received = read(fd, data, size);
-  } while (received == -1 && errno == EINTR);
+  } while (received == -1 && is_interrupted(stream));
   if (received > 0) return received;
   return received == 0 ? UV_EOF : ipc__errno();
+}
+
+ssize_t ipc__stream_next_packet(ipc__stream_t* stream) {
+  ssize_t size;
+  int fd;
+
+  fd = ipc__stream_handle(stream);
+  do {
+    size = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+  } while (size == -1 && is_interrupted(stream));
+  if (size >= 0) return size;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? UV_EAGAIN : 0;
+}
+
+size_t ipc__stream_packet_limit(ipc__stream_t* stream) {
+  size_t in_bytes;
+  size_t out_bytes;
+
+  ipc__socket_get_buffers(ipc__stream_handle(stream), &in_bytes, &out_bytes);
+  if (out_bytes <= PACKET_OVERHEAD) return 0;
+  out_bytes -= PACKET_OVERHEAD;
+  return out_bytes < PACKET_BYTES_MAX ? out_bytes : PACKET_BYTES_MAX;
 }
 
 int ipc__stream_shutdown(ipc__stream_t* stream) {

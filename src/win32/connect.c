@@ -53,11 +53,8 @@ static DWORD client_rights(ipc_access_t access) {
 
 /* Whether the data goes the way that was asked for. Windows has refused the
  * others already; Wine does so for generic rights only. */
-static int goes_our_way(HANDLE pipe, ipc_access_t access) {
-  ipc__pipe_state_t state;
-
-  if (!ipc__pipe_query(pipe, &state)) return 1;
-  switch (state.configuration) {
+static int goes_our_way(ULONG configuration, ipc_access_t access) {
+  switch (configuration) {
     case IPC__PIPE_INBOUND:
       return access == IPC_CHANNEL_ACCESS_OUTBOUND;
     case IPC__PIPE_OUTBOUND:
@@ -67,6 +64,19 @@ static int goes_our_way(HANDLE pipe, ipc_access_t access) {
   }
 }
 
+/* Whether it is a pipe of the kind that was asked for. One that keeps packets
+ * apart serves a client that asks for bytes, too. */
+static int check_pipe(HANDLE pipe, const ipc__connect_config_t* config) {
+  ipc__pipe_state_t state;
+
+  if (!ipc__pipe_query(pipe, &state)) return 0;
+  if (!goes_our_way(state.configuration, config->access)) return UV_EACCES;
+  if (config->is_packet && state.type != IPC__PIPE_MESSAGES) {
+    return UV_EPROTOTYPE;
+  }
+  return 0;
+}
+
 int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {
   HANDLE pipe;
   int err;
@@ -74,9 +84,10 @@ int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {
   err = ipc__pipe_open(config->os_name, client_rights(config->access),
                        config->impersonation, &pipe);
   if (err != 0) return err;
-  if (!goes_our_way(pipe, config->access)) {
+  err = check_pipe(pipe, config);
+  if (err != 0) {
     CloseHandle(pipe);
-    return UV_EACCES;
+    return err;
   }
   *handle = pipe;
   return 0;

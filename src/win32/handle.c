@@ -27,8 +27,10 @@ void ipc__handle_close(uv_os_fd_t handle) {
 /* The instances of a pipe listen each for itself, and making the next one takes
  * the name and the rights that went with the first. */
 int ipc__handle_inspect_listener(uv_os_fd_t handle,
+                                 int* is_packet,
                                  char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
   (void) handle;
+  (void) is_packet;
   (void) os_name;
   return UV_ENOTSUP;
 }
@@ -102,6 +104,7 @@ static int is_connected(HANDLE handle, ipc__handle_info_t* info) {
 
   if (ipc__pipe_query(handle, &state)) {
     pipe_ways(&state, info);
+    info->is_packet = state.type == IPC__PIPE_MESSAGES;
     return state.state == IPC__PIPE_CONNECTED ||
            state.state == IPC__PIPE_CLOSING;
   }
@@ -124,10 +127,11 @@ int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info) {
   if (err != 0) return err;
   if (!overlapped) return UV_EINVAL;
 
-  info->transport = IPC_CHANNEL_TRANSPORT_NAMED_PIPE;
+  info->is_packet = 0;
   info->can_read = 1;
   info->can_write = 1;
   if (!is_connected(handle, info)) return UV_EINVAL;
+  info->transport = info->is_packet ? IPC__PACKET_TRANSPORT : IPC__TRANSPORT;
   if (!get_rights(handle, &rights)) return UV_EACCES;
   info->can_read = info->can_read && (rights & FILE_READ_DATA) != 0;
   info->can_write = info->can_write && (rights & FILE_WRITE_DATA) != 0;

@@ -44,6 +44,7 @@ struct ipc__listener_s {
    * see it busy, not absent, while there is trouble to make others. */
   HANDLE anchor;
   DWORD direction; /* PIPE_ACCESS_...; every instance must have the same */
+  DWORD type;      /* PIPE_TYPE_...; the same */
   DWORD in_bytes;
   DWORD out_bytes;
   unsigned int retry_ms;
@@ -72,7 +73,7 @@ static int create_pipe(const ipc__listener_t* listener,
   *pipe = CreateNamedPipeW(listener->name,
                            listener->direction | FILE_FLAG_OVERLAPPED |
                                (is_first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
-                           PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT |
+                           listener->type | PIPE_READMODE_BYTE | PIPE_WAIT |
                                PIPE_REJECT_REMOTE_CLIENTS,
                            PIPE_UNLIMITED_INSTANCES, listener->out_bytes,
                            listener->in_bytes, 0, &attributes);
@@ -284,6 +285,7 @@ static int listener_new(const ipc__listen_config_t* config,
   if (listener == NULL) return UV_ENOMEM;
   listener->allocator = config->allocator;
   listener->direction = pipe_direction(config->access);
+  listener->type = config->is_packet ? PIPE_TYPE_MESSAGE : PIPE_TYPE_BYTE;
   listener->in_bytes = buffer_bytes(config->in_bytes);
   listener->out_bytes = buffer_bytes(config->out_bytes);
   listener->retry_ms = FIRST_RETRY_MS;

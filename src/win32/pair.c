@@ -50,10 +50,13 @@ static int make_server(const wchar_t* name,
   SECURITY_ATTRIBUTES attributes;
   DWORD size = (DWORD) (bytes < BUFFER_BYTES_MAX ? bytes : BUFFER_BYTES_MAX);
   DWORD mode = FILE_FLAG_FIRST_PIPE_INSTANCE;
+  DWORD type;
   int err;
 
   mode |= flags & IPC_PAIR_ONE_WAY ? PIPE_ACCESS_INBOUND : PIPE_ACCESS_DUPLEX;
   if (!(flags & IPC_PAIR_BLOCKING_0)) mode |= FILE_FLAG_OVERLAPPED;
+  type = flags & IPC_PAIR_PACKET ? PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE
+                                 : PIPE_TYPE_BYTE | PIPE_READMODE_BYTE;
   if (size == 0) size = IPC__PIPE_BUFFER_BYTES;
   attributes.nLength = sizeof(attributes);
   attributes.bInheritHandle = (flags & IPC_PAIR_INHERITABLE_0) != 0;
@@ -61,11 +64,22 @@ static int make_server(const wchar_t* name,
   if (err != 0) return err;
 
   *pipe = CreateNamedPipeW(name, mode,
-                           PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT |
-                               PIPE_REJECT_REMOTE_CLIENTS,
-                           1, size, size, 0, &attributes);
+                           type | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1,
+                           size, size, 0, &attributes);
   if (*pipe == INVALID_HANDLE_VALUE) err = ipc__win32_error(GetLastError());
   LocalFree(attributes.lpSecurityDescriptor);
+  return err;
+}
+
+/* A client's end is opened for bytes. What the ends of a channel read is
+ * libuv's to say, later. */
+static int read_messages(HANDLE pipe) {
+  DWORD mode = PIPE_READMODE_MESSAGE | PIPE_WAIT;
+  int err;
+
+  if (SetNamedPipeHandleState(pipe, &mode, NULL, NULL)) return 0;
+  err = ipc__win32_error(GetLastError());
+  CloseHandle(pipe);
   return err;
 }
 
@@ -80,7 +94,8 @@ static int make_client(const wchar_t* name, unsigned int flags, HANDLE* pipe) {
   attributes.lpSecurityDescriptor = NULL;
   attributes.bInheritHandle = (flags & IPC_PAIR_INHERITABLE_1) != 0;
   *pipe = CreateFileW(name, rights, 0, &attributes, OPEN_EXISTING, mode, NULL);
-  return *pipe != INVALID_HANDLE_VALUE ? 0 : ipc__win32_error(GetLastError());
+  if (*pipe == INVALID_HANDLE_VALUE) return ipc__win32_error(GetLastError());
+  return flags & IPC_PAIR_PACKET ? read_messages(*pipe) : 0;
 }
 
 /* Tells the server's end of the client that is there already. */

@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-/* How much one write takes. The kernel copies a write as a whole to memory that
- * is never paged out, however small the pipe's buffer; this is four times
- * libuv's buffer, so that a fast reader doesn't notice. */
+/* How much one write takes, but for a packet. The kernel copies a write as a
+ * whole to memory that is never paged out, however small the pipe's buffer;
+ * this is four times libuv's buffer, so that a fast reader doesn't notice. */
 #define WRITE_LIMIT (256 * 1024)
 
 /* Out of the driver kit, too. */
@@ -53,6 +53,7 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
+                     int is_packet,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written) {
   ipc__pipe_state_t state;
@@ -63,6 +64,7 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->allocator = allocator;
   stream->on_written = on_written;
   stream->on_closed = NULL;
+  stream->os.is_packet = is_packet;
   err = uv_pipe_init(loop, &stream->pipe, 0); /* can't fail on Windows */
   if (err != 0) {
     CloseHandle(handle);
@@ -107,7 +109,9 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   int err;
 
   (void) count;
-  if (first.len > WRITE_LIMIT) first.len = WRITE_LIMIT;
+  if (!stream->os.is_packet && first.len > WRITE_LIMIT) {
+    first.len = WRITE_LIMIT;
+  }
   err = uv_write(&stream->os.write, (uv_stream_t*) &stream->pipe, &first, 1,
                  on_write);
   if (err != 0) return write_status(err);
@@ -118,6 +122,43 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
 
 size_t ipc__stream_in_flight(const ipc__stream_t* stream) {
   return stream->os.writing;
+}
+
+/* ---- Packets ------------------------------------------------------------ */
+
+/* Takes the empty packet in front, which nobody is to see: a read for bytes
+ * would go on into the next one. Nobody else reads meanwhile, and libuv's own
+ * read, which waits for data, isn't under way where it asks for room. */
+static int skip_empty(HANDLE pipe) {
+  DWORD messages = PIPE_READMODE_MESSAGE | PIPE_WAIT;
+  DWORD bytes = PIPE_READMODE_BYTE | PIPE_WAIT;
+  DWORD taken = 0;
+  char nothing;
+
+  if (!SetNamedPipeHandleState(pipe, &messages, NULL, NULL)) return 0;
+  /* As libuv reads what is there: without an OVERLAPPED nothing is told to its
+   * completion port. */
+  if (!ReadFile(pipe, &nothing, sizeof(nothing), &taken, NULL)) taken = 1;
+  return SetNamedPipeHandleState(pipe, &bytes, NULL, NULL) && taken == 0;
+}
+
+ssize_t ipc__stream_next_packet(ipc__stream_t* stream) {
+  HANDLE pipe = ipc__stream_handle(stream);
+  DWORD total = 0;
+  DWORD first = 0;
+
+  while (PeekNamedPipe(pipe, NULL, 0, NULL, &total, &first)) {
+    if (total == 0) return UV_EAGAIN;
+    if (first > 0) return (ssize_t) first;
+    if (!skip_empty(pipe)) return UV_EAGAIN; /* libuv's next read may do so */
+  }
+  return 0;
+}
+
+/* The system says none, but WriteFile takes 32 bits. */
+size_t ipc__stream_packet_limit(ipc__stream_t* stream) {
+  (void) stream;
+  return UINT32_MAX;
 }
 
 /* ---- The rest ----------------------------------------------------------- */

@@ -31,6 +31,7 @@ typedef struct ipc__stream_os_s {
   size_t writing;   /* its bytes */
   size_t unread;    /* at most so many bytes are unread by the peer */
   int has_quota;    /* the system tells how full the pipe is */
+  int is_packet;    /* a write is a packet */
 } ipc__stream_os_t;
 
 /* The helper thread and what it shares with the loop's. */

@@ -83,7 +83,7 @@ int ipc__file_query(HANDLE file, int what, void* answer, ULONG size);
 /* What the kernel knows of a pipe and of the end that asks. Out of winternl.h
  * and the driver kit, which name it only in parts. */
 typedef struct ipc__pipe_state_s {
-  ULONG type;
+  ULONG type;          /* IPC__PIPE_MESSAGES, or of bytes */
   ULONG configuration; /* IPC__PIPE_...: which way its data goes */
   ULONG maximum_instances;
   ULONG current_instances;
@@ -94,6 +94,8 @@ typedef struct ipc__pipe_state_s {
   ULONG state;
   ULONG end;
 } ipc__pipe_state_t;
+
+#define IPC__PIPE_MESSAGES 1
 
 #define IPC__PIPE_INBOUND 0 /* to the server */
 #define IPC__PIPE_OUTBOUND 1
