@@ -196,8 +196,8 @@ typedef void (*ipc_server_close_cb)(ipc_server_t* server);
  *  and what the system reports of itself: UV_EMFILE, UV_ENOMEM, ... */
 typedef void (*ipc_connect_cb)(ipc_channel_t* channel, int status);
 
-/* Native framing: one whole message, which may be empty. Raw framing: the next
- * bytes, at least one. `data` lives until the callback returns. A message that
+/* One whole message, which may be empty. Raw framing: the next bytes, at least
+ * one. `data` lives until the callback returns. A message that
  * an ipc_channel_recv is waiting for goes there instead. Without this callback
  * messages wait for a receive: as many as the system and one read buffer hold,
  * then the peer's queue fills. (In a channel that its server owns nobody can
@@ -214,8 +214,9 @@ typedef void (*ipc_drain_cb)(ipc_channel_t* channel);
  *  0  the peer ended its side, everything it sent has been delivered, and the
  *      channel can still send (a raw channel on Windows can't: a pipe has no
  *      half-close);
- *  UV_ECONNRESET  the connection broke, or the peer left without an end (a raw
- *      channel can't tell that from an end and says 0);
+ *  UV_ECONNRESET  the connection broke, or the peer left without an end (a
+ *      channel that isn't native can't tell that from an end and says 0, but
+ *      for one in the middle of a message);
  *  UV_EPROTO  what came is not a frame; UV_EMSGSIZE  a frame is larger than
  *      max_message_bytes; UV_ENOMEM  no memory for it;
  *  UV_ETIMEDOUT  no message came or was sent for the idle timeout, or the peer
@@ -294,7 +295,7 @@ typedef uint64_t ipc_request_t;
 
 /* The peer calls (ipc_channel_call): answer with ipc_channel_reply, now or
  * later. `data` lives until the callback returns. Without this callback the
- * caller is told UV_ENOSYS. UV_EINVAL with the raw framing. */
+ * caller is told UV_ENOSYS. Native framing only, else UV_EINVAL. */
 typedef void (*ipc_request_cb)(ipc_channel_t* channel,
                                ipc_request_t request,
                                const void* data,
@@ -342,11 +343,11 @@ typedef void (*ipc_wake_cb)(ipc_channel_t* channel, void* arg);
  * _error tells in words which option and why. Strings are borrowed until listen
  * or connect returns. A builder can be used any number of times. */
 typedef struct ipc_server_options_s {
-  uint64_t opaque[64];
+  uint64_t opaque[96];
 } ipc_server_options_t;
 
 typedef struct ipc_client_options_s {
-  uint64_t opaque[64];
+  uint64_t opaque[96];
 } ipc_client_options_t;
 
 typedef enum ipc_framing_e {
@@ -356,8 +357,8 @@ typedef enum ipc_framing_e {
   IPC_CHANNEL_FRAMING_RAW,
   /* The formats of others. They have messages as the native framing has, but
    * nothing is said beside them: there is no hello, no acknowledgement, no call
-   * and no heartbeat; the end is that of the stream, as with the raw framing.
-   * One that comes in the middle of a message is UV_ECONNRESET. */
+   * and no heartbeat. But for having messages such a channel is a raw one, and
+   * what this header says of those holds for it. */
   /* A byte ends each message and isn't part of it: a newline, or what
    * set_delimiter says. A send of a message that contains it is UV_EINVAL. */
   IPC_CHANNEL_FRAMING_DELIMITER,
@@ -379,6 +380,65 @@ typedef enum ipc_framing_e {
    * (a Windows pipe can't say so to a client that asks for bytes). */
   IPC_CHANNEL_FRAMING_PACKET
 } ipc_framing_t;
+
+/* The header of the length prefix framing. */
+typedef struct ipc_length_prefix_s {
+  unsigned int bytes; /* of the length: 1, 2, 4 or 8 */
+  int is_big_endian;
+  /* Bytes of other fields ahead of the length, and behind it, 0 to 64 each.
+   * Where there are any a message is the whole frame, its header included, so
+   * that the fields are yours to read and write. The library writes the length,
+   * whatever stands in its place; a send of less than a header is UV_EINVAL. */
+  unsigned int before;
+  unsigned int after;
+  /* The length says so much more than the bytes that follow the header: 0;
+   * `bytes` where it counts itself; before + bytes + after where it counts the
+   * whole header. -136 to 136. A length that is less ends the channel with
+   * UV_EPROTO. */
+  int adjustment;
+} ipc_length_prefix_t;
+
+/* What a codec has found in the bytes that came. */
+typedef struct ipc_frame_s {
+  /* The size of the frame in front. Where it isn't there as a whole: how many
+   * bytes it takes at least, as far as is known, or 0. */
+  size_t size;
+  size_t message_start; /* where in the frame the message begins */
+  size_t message_size;
+} ipc_frame_t;
+
+/* The most that a codec puts ahead of a message, and behind it. */
+#define IPC_CODEC_BYTES 64
+
+/* What goes around a message. */
+typedef struct ipc_envelope_s {
+  size_t head_size;
+  size_t tail_size;
+  uint8_t head[IPC_CODEC_BYTES];
+  uint8_t tail[IPC_CODEC_BYTES];
+} ipc_envelope_t;
+
+/* A framing of the caller's: two functions on the loop's thread, which must not
+ * call the library. A message is sent and received as it is: a codec finds it
+ * and wraps it, it doesn't change it. */
+typedef struct ipc_codec_s {
+  /* Looks at the `size` bytes that have come and were not used, 1 or more, and
+   * fills in `frame`, which comes zeroed: complete where frame->size <= size.
+   * It gets the same bytes again when more have come. A negative UV_E* ends the
+   * channel with it. UV_EPROTO does so too where a message lies outside of its
+   * frame, and UV_EMSGSIZE where it is larger than max_message_bytes, or all
+   * that is around it larger than 64 KiB. */
+  int (*decode)(const void* data, size_t size, ipc_frame_t* frame, void* arg);
+  /* Fills in what goes around the message that `count` pieces make, `size`
+   * bytes in all; `envelope` comes with both sizes 0. A negative UV_E* is the
+   * send's (of a post: it counts as unsent), and nothing is sent. */
+  int (*encode)(const uv_buf_t* pieces,
+                unsigned int count,
+                size_t size,
+                ipc_envelope_t* envelope,
+                void* arg);
+  void* arg;
+} ipc_codec_t;
 
 typedef enum ipc_peers_e {
   /* Only processes of the user that runs this one; the default. */
@@ -502,7 +562,7 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
 /* Native framing: how long a client may take for its hello, 1 ms or more;
- * default 5000 ms. UV_EINVAL with the raw framing. */
+ * default 5000 ms. UV_EINVAL with other framings. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_handshake_timeout(
     ipc_server_options_t* options, int timeout_ms);
 IPC_CHANNEL_EXTERN int ipc_server_options_on_connection(
@@ -515,6 +575,16 @@ IPC_CHANNEL_EXTERN int ipc_server_options_on_error(
 /* Both sides must choose the same; default IPC_CHANNEL_FRAMING_NATIVE. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_framing(
     ipc_server_options_t* options, ipc_framing_t framing);
+/* Chooses the delimiter framing, and its byte: 0 to 255. UV_EINVAL: not such.
+ */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_delimiter(
+    ipc_server_options_t* options, int delimiter);
+/* Chooses the length prefix framing, and its header, which is copied. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_length_prefix(
+    ipc_server_options_t* options, const ipc_length_prefix_t* prefix);
+/* Chooses a framing of the caller's. The struct is copied, its `arg` is not. */
+IPC_CHANNEL_EXTERN int ipc_server_options_set_codec(
+    ipc_server_options_t* options, const ipc_codec_t* codec);
 /* The system's buffers for what comes in and goes out, 1 to 64 MiB; 0 (the
  * default) leaves the system's size, on Windows 64 KiB. What you get is in
  * ipc_channel_info_t: Linux doubles it and caps it at net.core.wmem_max. */
@@ -551,7 +621,7 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_access(
  * 16 bytes whenever it has been silent for a third of it, also while its
  * application has paused or doesn't receive, but not while its loop is blocked.
  * A side that has paused, or lets a message wait, can't hear and doesn't judge.
- * UV_EINVAL with the raw framing. */
+ * UV_EINVAL but with the native framing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_heartbeat(
     ipc_server_options_t* options, int interval_ms);
 /* How long a close waits for the peer, 0 or more; default 5000 ms. 0: not at
@@ -646,6 +716,12 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_reconnect(
 /* Client: its channel. As for the server. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_framing(
     ipc_client_options_t* options, ipc_framing_t framing);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_delimiter(
+    ipc_client_options_t* options, int delimiter);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_length_prefix(
+    ipc_client_options_t* options, const ipc_length_prefix_t* prefix);
+IPC_CHANNEL_EXTERN int ipc_client_options_set_codec(
+    ipc_client_options_t* options, const ipc_codec_t* codec);
 /* Windows: the server alone sizes a pipe's buffers, so this is UV_ENOTSUP. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_buffer_sizes(
     ipc_client_options_t* options, size_t in_bytes, size_t out_bytes);
@@ -812,18 +888,19 @@ IPC_CHANNEL_EXTERN ipc_server_t* ipc_channel_server(
 /* The caller's loop; NULL: a private one, which is nobody else's business. */
 IPC_CHANNEL_EXTERN uv_loop_t* ipc_channel_loop(const ipc_channel_t* channel);
 
-/* Sends one message (native framing, possibly empty) or some bytes (raw). Order
- * is kept. What is sent in one turn of the loop leaves in one write when the
- * callback that you are in returns, or else before the loop next blocks.
- * `data` is borrowed until `cb`, which may be NULL only where data outlives the
- * channel. ipc_channel_send_copy copies, and `cb` may always be NULL.
+/* Sends one message, possibly empty, or some bytes (raw). Order is kept. What
+ * is sent in one turn of the loop leaves in one write when the callback that
+ * you are in returns, or else before the loop next blocks. `data` is borrowed
+ * until `cb`, which may be NULL only where data outlives the channel.
+ * ipc_channel_send_copy copies, and `cb` may always be NULL.
  *
  * UV_EAGAIN  the queue is full (set_max_queue_bytes, _max_queue_messages,
  *     _max_total_queue_bytes): on_drain, or ipc_channel_ready, tells when to go
  *     on. UV_ENOBUFS where the slow-reader policy says so;
- * UV_EMSGSIZE  more than max_message_bytes here or at the peer, or than
- *     2,147,483,647 raw bytes;
- * UV_EINVAL  data is NULL with a size, or no bytes for a raw channel;
+ * UV_EMSGSIZE  more than max_message_bytes here or at the peer, than the
+ *     framing can say, or than 2,147,483,647 raw bytes;
+ * UV_EINVAL  data is NULL with a size, or no bytes for a raw channel; or the
+ *     framing has no such message;
  * UV_EACCES  an inbound channel, or a peer that takes no messages;
  * UV_EPIPE  the channel is dead, ended or closing;
  * UV_ENOMEM. Nothing is sent then. */
@@ -859,9 +936,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_send_vector(ipc_channel_t* channel,
                                                void* arg);
 
 /* Sends a copy of what there is room for in the queue, without a callback.
- * Native: the whole message or UV_EAGAIN. Raw: `*sent` bytes, perhaps not all,
- * or UV_EAGAIN. `sent` may be NULL with the native framing. Otherwise the
- * errors of ipc_channel_send. */
+ * The whole message or UV_EAGAIN. Raw: `*sent` bytes, perhaps not all, or
+ * UV_EAGAIN; `sent` may be NULL with the other framings. Otherwise the errors
+ * of ipc_channel_send. */
 IPC_CHANNEL_EXTERN int ipc_channel_try_send(ipc_channel_t* channel,
                                             const void* data,
                                             size_t size,
@@ -893,9 +970,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_try_recv(ipc_channel_t* channel,
                                             size_t* size);
 
 /* The same, copied into `count` pieces one after the other; `*size` bytes. Raw:
- * what doesn't fit stays for the next, and UV_EINVAL without any room. Native:
- * UV_ENOBUFS where the message
- * doesn't fit, `*size` says what it needs, and it stays. */
+ * what doesn't fit stays for the next, and UV_EINVAL without any room. Other
+ * framings: UV_ENOBUFS where the message doesn't fit, `*size` says what it
+ * needs, and it stays. */
 IPC_CHANNEL_EXTERN int ipc_channel_try_recv_vector(ipc_channel_t* channel,
                                                    const uv_buf_t* pieces,
                                                    unsigned int count,
@@ -1049,10 +1126,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_stats(const ipc_channel_t* channel,
  * hello has come; a server or client of this library at the other end will do.
  */
 typedef struct ipc_channel_options_s {
-  uint64_t opaque[64];
+  uint64_t opaque[96];
 } ipc_channel_options_t;
 
-/* As for the other builders. Access: one way only with the raw framing, or
+/* As for the other builders. Access: one way only with a raw channel, or
  * where both directions are there all the same. */
 IPC_CHANNEL_EXTERN void ipc_channel_options_init(
     ipc_channel_options_t* options);
@@ -1065,6 +1142,12 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_connect(
     ipc_channel_options_t* options, ipc_connect_cb cb);
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_framing(
     ipc_channel_options_t* options, ipc_framing_t framing);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_delimiter(
+    ipc_channel_options_t* options, int delimiter);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_length_prefix(
+    ipc_channel_options_t* options, const ipc_length_prefix_t* prefix);
+IPC_CHANNEL_EXTERN int ipc_channel_options_set_codec(
+    ipc_channel_options_t* options, const ipc_codec_t* codec);
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_message_bytes(
     ipc_channel_options_t* options, size_t bytes);
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_max_queue_bytes(
@@ -1270,7 +1353,7 @@ typedef void (*ipc_child_exit_cb)(ipc_child_t* child,
 typedef void (*ipc_child_close_cb)(ipc_child_t* child);
 
 typedef struct ipc_child_options_s {
-  uint64_t opaque[64];
+  uint64_t opaque[96];
 } ipc_child_options_t;
 
 /* `file` is looked for in PATH; `args` ends with NULL, args[0] is by convention
@@ -1297,7 +1380,7 @@ IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio(ipc_child_options_t* options,
 IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio_handle(
     ipc_child_options_t* options, unsigned int slot, uv_os_fd_t handle);
 /* The options of the slot's channel, which makes it one; borrowed until the
- * spawn. Slots 0 to 2 want the raw framing, and take access from the slot, 0
+ * spawn. Slots 0 to 2 want a raw channel, and take access from the slot, 0
  * OUTBOUND, 1 and 2 INBOUND. Slot 3 is a duplex channel beside them, native
  * unless the options say otherwise, that a child picks up by
  * ipc_channel_inherit. Without this IPC_CHILD_CHANNEL has the defaults (raw, or

@@ -15,6 +15,9 @@ static int check_handle(const ipc__settings_t* settings,
   err = ipc__handle_inspect(handle, &info);
   if (err != 0) return err;
   *transport = info.transport;
+  if (info.is_packet != ipc__settings_have_packets(settings)) {
+    return UV_EPROTOTYPE;
+  }
   switch (ipc__stream_access(settings)) {
     case IPC_CHANNEL_ACCESS_INBOUND:
       return info.can_read ? 0 : UV_EACCES;
@@ -108,9 +111,13 @@ int ipc_pair_create(unsigned int flags,
                     uv_os_fd_t ends[2]) {
   const unsigned int known = IPC_PAIR_ONE_WAY | IPC_PAIR_INHERITABLE_0 |
                              IPC_PAIR_INHERITABLE_1 | IPC_PAIR_BLOCKING_0 |
-                             IPC_PAIR_BLOCKING_1;
+                             IPC_PAIR_BLOCKING_1 | IPC_PAIR_PACKET;
 
   if (ends == NULL || (flags & ~known) != 0) return UV_EINVAL;
+  if (flags & IPC_PAIR_PACKET) {
+    if (flags & IPC_PAIR_ONE_WAY) return UV_EINVAL;
+    if (!IPC__HAS_PACKETS) return UV_ENOTSUP;
+  }
   return ipc__pair_create(flags, buffer_bytes, ends);
 }
 
@@ -118,6 +125,8 @@ int ipc_channel_pair(uv_loop_t* loop,
                      const ipc_channel_options_t* const options[2],
                      void* const data[2],
                      ipc_channel_t* channels[2]) {
+  unsigned int flags = IPC_PAIR_DUPLEX;
+  const ipc__channel_options_t* o;
   ipc_channel_t* first;
   ipc_channel_t* second;
   ipc__loop_t* own_loop;
@@ -126,7 +135,10 @@ int ipc_channel_pair(uv_loop_t* loop,
 
   if (options == NULL || data == NULL || channels == NULL) return UV_EINVAL;
   channels[0] = channels[1] = NULL;
-  err = ipc_pair_create(IPC_PAIR_DUPLEX, 0, ends);
+  o = ipc__channel_options(options[0]);
+  if (o == NULL) return UV_EINVAL;
+  if (ipc__settings_have_packets(&o->base.channel)) flags = IPC_PAIR_PACKET;
+  err = ipc_pair_create(flags, 0, ends);
   if (err != 0) return err;
   err = ipc__adopt(loop, options[0], IPC__NAMELESS, ends[0], &first);
   if (err != 0) goto fail_ends;

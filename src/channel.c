@@ -19,7 +19,15 @@ ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
 }
 
 int ipc__channel_is_native(const ipc_channel_t* channel) {
-  return channel->hub->settings.framing == IPC_CHANNEL_FRAMING_NATIVE;
+  return channel->hub->settings.format.framing == IPC_CHANNEL_FRAMING_NATIVE;
+}
+
+int ipc__channel_has_messages(const ipc_channel_t* channel) {
+  return ipc__framing_has_messages(channel->hub->settings.format.framing);
+}
+
+int ipc__channel_is_packet(const ipc_channel_t* channel) {
+  return ipc__settings_have_packets(&channel->hub->settings);
 }
 
 int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
@@ -27,6 +35,7 @@ int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
   channel->read_ended = 0;
   channel->write_off = 0;
   return ipc__stream_open(channel->hub->loop, &channel->stream, handle,
+                          ipc__channel_is_packet(channel),
                           &channel->hub->settings.allocator,
                           ipc__channel_on_written);
 }
@@ -55,6 +64,12 @@ void ipc__channel_close_stream(ipc_channel_t* channel) {
 void ipc__channel_opened(ipc_channel_t* channel) {
   channel->state = IPC__OPEN;
   channel->was_open = 1;
+  if (ipc__channel_is_packet(channel)) {
+    size_t limit = ipc__stream_packet_limit(&channel->stream);
+
+    channel->peer_max_bytes =
+        limit < UINT32_MAX ? (uint32_t) limit : UINT32_MAX;
+  }
   channel->last_activity = channel->last_heard = channel->last_said =
       (uint32_t) uv_now(channel->hub->loop);
   ipc__channel_touch(channel);
@@ -336,6 +351,7 @@ void ipc__channel_serve(ipc_channel_t* channel) {
   tell_connect(channel);
   if (channel->state == IPC__OPEN || channel->state == IPC__CLOSING) {
     ipc__channel_deliver_partial(channel);
+    ipc__channel_check_cut(channel);
   }
   ipc__channel_tell_state(channel);
   ipc__channel_tell_pulls(channel);

@@ -120,6 +120,7 @@ struct ipc_channel_s {
   size_t partial_size;  /* bytes behind those */
   size_t partial_memory;
   size_t partial_want; /* the whole frame's size; 0: not known */
+  size_t scanned;      /* bytes in front in which no end of a message is */
 
   ipc__lent_t lent; /* by the last receive */
 
@@ -174,6 +175,7 @@ struct ipc_channel_s {
   unsigned int has_idle_grace : 1; /* and to move something */
   unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
+  unsigned int wants_more : 1;   /* partial_want is the least it may be */
   unsigned int write_busy : 1;   /* on_written is to come */
   unsigned int write_off : 1;    /* this stream takes no more writes */
   unsigned int wants_posts : 1;  /* a post found the queue full */
@@ -217,6 +219,9 @@ void ipc__client_failed(ipc_channel_t* channel, int status);
  * nobody tells has to be looked at. Not while connecting. */
 void ipc__channel_serve_again(ipc_channel_t* channel, int ms);
 int ipc__channel_is_native(const ipc_channel_t* channel);
+/* Whether it has messages, and whether the system keeps them apart. */
+int ipc__channel_has_messages(const ipc_channel_t* channel);
+int ipc__channel_is_packet(const ipc_channel_t* channel);
 /* on_state, if there is news. */
 void ipc__channel_tell_state(ipc_channel_t* channel);
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
@@ -305,6 +310,8 @@ void ipc__channel_read_now(ipc_channel_t* channel);
 /* Delivers what came before a pause, or while nobody received. */
 void ipc__channel_deliver_partial(ipc_channel_t* channel);
 void ipc__channel_drop_partial(ipc_channel_t* channel);
+/* Ends a channel whose peer has left in the middle of a message. */
+void ipc__channel_check_cut(ipc_channel_t* channel);
 /* The message that lies in front, if a whole one does (raw: all bytes that are
  * there); and `bytes` of the front are done with. */
 int ipc__channel_front(const ipc_channel_t* channel,
@@ -335,9 +342,9 @@ typedef struct ipc__send_s {
   uint8_t kind;  /* of the frame */
   uint8_t stays; /* exempt from the slow-reader policy */
   uint8_t borrow;
-  uint8_t force; /* exempt from the limits */
-  uint8_t prefix_size;
-  uint8_t prefix[8]; /* in front of the message */
+  uint8_t force;       /* exempt from the limits */
+  uint8_t prefix_size; /* native: */
+  uint8_t prefix[8];   /* in front of the message */
   const uv_buf_t* pieces;
   unsigned int count;
   ipc_send_cb cb;

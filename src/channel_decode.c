@@ -1,5 +1,6 @@
-/* What the bytes mean that have come: frames one by one, or raw bytes, and who
- * gets them. Where nobody does yet, they wait. */
+/* What the bytes mean that have come: frames one by one, messages in a format
+ * of others, or raw bytes, and who gets them. Where nobody does yet, they wait.
+ */
 #include "channel.h"
 
 /* Whether messages still go to the user, or at least count as the protocol's
@@ -156,22 +157,69 @@ static void decode_frames(ipc_channel_t* channel) {
   }
 }
 
-static void decode_raw(ipc_channel_t* channel) {
+/* The same for messages in a format of others. What stays behind without an
+ * end has been looked at. */
+static void decode_messages(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  const uint8_t* message;
+  ipc_frame_t frame;
+  int err;
+
+  while (is_receiving(channel) && hub->window.size > 0) {
+    err = ipc__framing_decode(&hub->settings.format, hub->window.data,
+                              hub->window.size, hub->settings.max_message_bytes,
+                              &channel->scanned, &frame);
+    if (err != 0) {
+      ipc__channel_broken(channel, err);
+      return;
+    }
+    if (frame.size == 0 || frame.size > hub->window.size) {
+      channel->wants_more = frame.size == 0;
+      channel->partial_want =
+          frame.size == 0 ? hub->window.size + 1 : frame.size;
+      return;
+    }
+    if (is_held(channel)) {
+      channel->is_holding = 1;
+      return;
+    }
+    message = hub->window.data + frame.message_start;
+    hub->window.data += frame.size;
+    hub->window.size -= frame.size;
+    channel->scanned = 0;
+    ipc__channel_touch(channel);
+    deliver(channel, message, frame.message_size);
+  }
+}
+
+/* All that is there: raw bytes, or a packet. */
+static void decode_whole(ipc_channel_t* channel) {
   ipc__hub_t* hub = channel->hub;
   const uint8_t* data = hub->window.data;
   size_t size = hub->window.size;
 
   if (size == 0 || !is_receiving(channel)) return;
-  if (!ipc__channel_can_receive(channel)) {
-    hub->window.size = 0; /* read only to see the end */
-    return;
-  }
   if (is_held(channel)) {
     channel->is_holding = 1;
     return;
   }
   hub->window.size = 0;
   deliver(channel, data, size);
+}
+
+static void decode(ipc_channel_t* channel) {
+  channel->partial_want = 0;
+  channel->wants_more = 0;
+  channel->is_holding = 0;
+  if (ipc__channel_is_native(channel)) {
+    decode_frames(channel);
+  } else if (!ipc__channel_can_receive(channel)) {
+    channel->hub->window.size = 0; /* read only to see the end */
+  } else if (ipc__framing_is_foreign(channel->hub->settings.format.framing)) {
+    decode_messages(channel);
+  } else {
+    decode_whole(channel);
+  }
 }
 
 size_t ipc__channel_decode(ipc_channel_t* channel,
@@ -193,15 +241,7 @@ size_t ipc__channel_decode(ipc_channel_t* channel,
       hub->window.size -= (size_t) greeted;
     }
   }
-  if (is_receiving(channel)) {
-    channel->partial_want = 0;
-    channel->is_holding = 0;
-    if (ipc__channel_is_native(channel)) {
-      decode_frames(channel);
-    } else {
-      decode_raw(channel);
-    }
-  }
+  if (is_receiving(channel)) decode(channel);
   /* A callback may have ended it all. */
   if (!is_receiving(channel) && channel->state != IPC__GREETING) {
     hub->window.size = 0;

@@ -36,7 +36,8 @@ ipc_transport_t ipc__channel_transport(const ipc_channel_t* channel) {
   if (channel->client != NULL && channel->client->is_nameless) {
     return channel->client->transport;
   }
-  return IPC__TRANSPORT;
+  return ipc__channel_is_packet(channel) ? IPC__PACKET_TRANSPORT
+                                         : IPC__TRANSPORT;
 }
 
 int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
@@ -44,7 +45,7 @@ int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
   memset(info, 0, sizeof(*info));
   info->os_name = channel->hub->os_name;
   info->transport = ipc__channel_transport(channel);
-  info->framing = channel->hub->settings.framing;
+  info->framing = channel->hub->settings.format.framing;
   info->access = effective_access(channel);
   info->state = ipc__channel_public_state(channel);
   info->is_server = channel->is_server;
@@ -56,7 +57,7 @@ int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
     ipc__stream_buffer_sizes((ipc__stream_t*) &channel->stream,
                              &info->in_buffer_bytes, &info->out_buffer_bytes);
   }
-  if (ipc__channel_is_native(channel)) {
+  if (ipc__channel_has_messages(channel)) {
     info->max_message_bytes = channel->hub->settings.max_message_bytes;
     info->peer_max_message_bytes = channel->peer_max_bytes;
   }

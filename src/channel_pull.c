@@ -34,6 +34,10 @@ static int is_ending(const ipc_channel_t* channel) {
 }
 
 int ipc__channel_receive_end(const ipc_channel_t* channel) {
+  const uint8_t* data;
+  size_t size;
+  size_t whole;
+
   if (is_ending(channel)) return UV_ECANCELED;
   if (channel->state == IPC__DEAD) {
     if (channel->connect_status != 0) return channel->connect_status;
@@ -44,8 +48,9 @@ int ipc__channel_receive_end(const ipc_channel_t* channel) {
     return channel->error != 0 ? channel->error : UV_ECANCELED;
   }
   if (channel->state != IPC__OPEN || channel->is_holding) return 0;
-  if (ipc__client_reconnects(channel)) return 0;
-  return channel->fin_received ? UV_EOF : 0;
+  if (ipc__client_reconnects(channel) || !channel->fin_received) return 0;
+  /* The end of a stream is known before all that came ahead of it is taken. */
+  return ipc__channel_front(channel, &data, &size, &whole) ? 0 : UV_EOF;
 }
 
 /* What is held may also be a request, which waits for a resume. */

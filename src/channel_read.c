@@ -12,8 +12,11 @@
 /* No more memory than has arrived and this. */
 #define GROW_BYTES ((size_t) 64 << 10)
 
+/* Whether the next read goes to memory of the channel's own. A packet's has to,
+ * since it wants exactly its size. */
 static int is_large(const ipc_channel_t* channel) {
-  return channel->partial_want >= LARGE_FRAME;
+  return channel->partial_want >= LARGE_FRAME ||
+         ipc__channel_is_packet(channel);
 }
 
 /* ---- What is kept ------------------------------------------------------- */
@@ -25,6 +28,7 @@ void ipc__channel_drop_partial(ipc_channel_t* channel) {
   channel->partial_size = 0;
   channel->partial_memory = 0;
   channel->partial_want = 0;
+  channel->wants_more = 0;
 }
 
 /* Moves what is kept to the front of its memory. */
@@ -42,20 +46,27 @@ static void consume(ipc_channel_t* channel, size_t bytes) {
   if (channel->partial_size == 0) ipc__channel_drop_partial(channel);
 }
 
+/* How much memory a frame should have of which `size` bytes have arrived. */
+static size_t wanted_memory(const ipc_channel_t* channel, size_t size) {
+  if (!is_large(channel)) return size;
+  /* A packet has arrived as a whole. */
+  if (ipc__channel_is_packet(channel)) return channel->partial_want;
+  if (channel->wants_more) return size + GROW_BYTES;
+  return channel->partial_want < size + GROW_BYTES ? channel->partial_want
+                                                   : size + GROW_BYTES;
+}
+
 /* Room for what has arrived, `size` bytes, and more of the frame, but never for
  * more than has arrived and GROW_BYTES; except that memory which an earlier
  * message left behind serves the whole frame at once. */
 static int reserve_partial(ipc_channel_t* channel, size_t size) {
   ipc__hub_t* hub = channel->hub;
-  size_t capacity = size;
+  size_t capacity;
   size_t memory;
   uint8_t* grown;
 
   compact(channel);
-  if (is_large(channel)) {
-    capacity = channel->partial_want;
-    if (capacity > size + GROW_BYTES) capacity = size + GROW_BYTES;
-  }
+  capacity = wanted_memory(channel, size);
   if (channel->partial_memory > size || channel->partial_memory >= capacity) {
     return 0;
   }
@@ -93,6 +104,7 @@ void ipc__channel_deliver_partial(ipc_channel_t* channel) {
   size_t used;
 
   if (channel->partial_size == 0) return;
+  if (channel->partial_size < channel->partial_want) return;
   used = ipc__channel_decode(channel, channel->partial + channel->partial_start,
                              channel->partial_size);
   if (channel->partial_size > 0) consume(channel, used);
@@ -114,6 +126,28 @@ static const uint8_t* front_of(const ipc_channel_t* channel, size_t* size) {
                                   : channel->partial + channel->partial_start;
 }
 
+/* In a format of others. Nothing that was looked at is noted, so that the
+ * decoder finds the same. */
+static int find_message(const ipc_channel_t* channel,
+                        size_t there,
+                        const uint8_t** data,
+                        size_t* size,
+                        size_t* whole) {
+  const ipc__settings_t* settings = &channel->hub->settings;
+  size_t scanned = channel->scanned;
+  ipc_frame_t frame;
+
+  if (ipc__framing_decode(&settings->format, *data, there,
+                          settings->max_message_bytes, &scanned, &frame) != 0) {
+    return 0;
+  }
+  if (frame.size == 0 || frame.size > there) return 0;
+  *data += frame.message_start;
+  *size = frame.message_size;
+  *whole = frame.size;
+  return 1;
+}
+
 int ipc__channel_front(const ipc_channel_t* channel,
                        const uint8_t** data,
                        size_t* size,
@@ -124,9 +158,13 @@ int ipc__channel_front(const ipc_channel_t* channel,
 
   if (channel->state != IPC__OPEN) return 0;
   *data = front_of(channel, &there);
+  if (there == 0 || there < channel->partial_want) return 0;
+  if (ipc__framing_is_foreign(channel->hub->settings.format.framing)) {
+    return find_message(channel, there, data, size, whole);
+  }
   if (!ipc__channel_is_native(channel)) {
     *size = *whole = there;
-    return there > 0;
+    return 1;
   }
   if (there < IPC__WIRE_HEADER_BYTES) return 0;
   if (ipc__wire_get_header(*data, max, &frame) != 0) return 0;
@@ -145,6 +183,7 @@ void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes) {
   } else {
     consume(channel, bytes);
   }
+  channel->scanned = 0;
   channel->is_holding = 0;
   ipc__hub_due(hub, channel);
 }
@@ -152,6 +191,7 @@ void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes) {
 int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole) {
   if (channel->hub->window.channel == channel) return 0;
   if (whole < LARGE_FRAME || whole != channel->partial_size) return 0;
+  channel->scanned = 0;
   ipc__channel_give_lent(channel, &channel->lent);
   channel->lent.memory = channel->partial;
   channel->lent.capacity = channel->partial_memory;
@@ -189,26 +229,47 @@ static void take_from_hub(ipc_channel_t* channel, size_t size) {
 
 /* ---- From libuv --------------------------------------------------------- */
 
-/* Finds room for the next read. */
-static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
-  ipc__hub_t* hub = channel->hub;
-  size_t capacity;
+/* How much of the packet in front is to be read. What isn't there yet isn't
+ * read for: a packet that came in the meantime would be cut. */
+static int measure_packet(ipc_channel_t* channel) {
+  ssize_t size;
 
-  *buffer = uv_buf_init(NULL, 0); /* libuv then reports UV_ENOBUFS */
-  if (is_large(channel)) {
-    if (reserve_partial(channel, channel->partial_size) != 0) return;
-    capacity = channel->partial_want;
-    if (capacity > channel->partial_memory) capacity = channel->partial_memory;
-    *buffer = uv_buf_init((char*) channel->partial + channel->partial_size,
-                          (unsigned int) (capacity - channel->partial_size));
-    return;
+  if (channel->partial_size > 0) return 0; /* the rest of one */
+  size = ipc__stream_next_packet(&channel->stream);
+  if (size == UV_EAGAIN) return UV_EAGAIN;
+  if (size > 0 && (size_t) size > channel->hub->settings.max_message_bytes) {
+    return UV_EMSGSIZE;
   }
-  /* What was kept goes in front, so that a frame lies in one piece. */
+  channel->partial_want = size > 0 ? (size_t) size : 1; /* to be told why not */
+  return 0;
+}
+
+/* In the channel's own memory. */
+static int find_own_room(ipc_channel_t* channel, uv_buf_t* buffer) {
+  size_t capacity;
+  int err;
+
+  err = reserve_partial(channel, channel->partial_size);
+  if (err != 0) return err;
+  capacity = channel->partial_memory;
+  if (!channel->wants_more && capacity > channel->partial_want) {
+    capacity = channel->partial_want;
+  }
+  *buffer = uv_buf_init((char*) channel->partial + channel->partial_size,
+                        (unsigned int) (capacity - channel->partial_size));
+  return 0;
+}
+
+/* In the hub's buffer. What was kept goes in front, so that a frame lies in one
+ * piece. */
+static int find_shared_room(ipc_channel_t* channel, uv_buf_t* buffer) {
+  ipc__hub_t* hub = channel->hub;
+
   ipc__hub_grow_read(hub, channel->partial_size + IPC__HUB_READ_MIN);
   if (channel->partial_want > hub->read_capacity) {
     ipc__hub_grow_read(hub, channel->partial_want);
   }
-  if (channel->partial_size >= hub->read_capacity) return;
+  if (channel->partial_size >= hub->read_capacity) return UV_ENOMEM;
   if (channel->partial_size > 0) {
     memcpy(hub->read_buffer, channel->partial + channel->partial_start,
            channel->partial_size);
@@ -216,6 +277,19 @@ static void find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
   *buffer =
       uv_buf_init(hub->read_buffer + channel->partial_size,
                   (unsigned int) (hub->read_capacity - channel->partial_size));
+  return 0;
+}
+
+/* Finds room for the next read. UV_EAGAIN: there is nothing to read;
+ * UV_EMSGSIZE and UV_ENOMEM end the channel. */
+static int find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
+  int err = 0;
+
+  *buffer = uv_buf_init(NULL, 0);
+  if (ipc__channel_is_packet(channel)) err = measure_packet(channel);
+  if (err != 0) return err;
+  return is_large(channel) ? find_own_room(channel, buffer)
+                           : find_shared_room(channel, buffer);
 }
 
 static void on_bytes(ipc_channel_t* channel, size_t size, int into_partial) {
@@ -232,6 +306,20 @@ static void on_bytes(ipc_channel_t* channel, size_t size, int into_partial) {
   }
 }
 
+/* The end has come in the middle of a message, and all before that is taken. */
+static int is_cut(const ipc_channel_t* channel) {
+  return channel->state == IPC__OPEN && channel->read_ended &&
+         channel->partial_size > 0 && !channel->is_holding &&
+         !ipc__channel_is_native(channel);
+}
+
+void ipc__channel_check_cut(ipc_channel_t* channel) {
+  if (!is_cut(channel)) return;
+  channel->end_status = UV_ECONNRESET;
+  channel->end_due = 1;
+  ipc__channel_broken(channel, UV_ECONNRESET);
+}
+
 /* The stream has no more: the peer is gone, or an error came. */
 static void on_stream_end(ipc_channel_t* channel, int status) {
   int is_gone =
@@ -242,8 +330,7 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 
   if (!is_gone) {
-    /* libuv's word for no room to read into. */
-    ipc__channel_broken(channel, status == UV_ENOBUFS ? UV_ENOMEM : status);
+    ipc__channel_broken(channel, status);
   } else if (channel->state != IPC__OPEN) {
     return; /* serve knows what to do */
   } else if (ipc__channel_is_native(channel)) {
@@ -258,16 +345,20 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
   }
 }
 
+/* Without room libuv calls on_read at once, with UV_ENOBUFS. */
 static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
+  ipc_channel_t* channel = (ipc_channel_t*) handle;
+
   (void) suggested;
-  find_room((ipc_channel_t*) handle, buffer);
+  channel->hub->read_error = find_room(channel, buffer);
 }
 
 static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   ipc_channel_t* channel = (ipc_channel_t*) stream;
   ipc__hub_t* hub = channel->hub;
 
-  if (nread == 0) return; /* would block; nothing has come */
+  if (nread == UV_ENOBUFS) nread = hub->read_error;
+  if (nread == 0 || nread == UV_EAGAIN) return; /* nothing has come */
   ipc__hub_enter(hub);
   if (nread > 0) {
     on_bytes(channel, (size_t) nread,
@@ -284,8 +375,10 @@ void ipc__channel_read_now(ipc_channel_t* channel) {
   uv_buf_t buffer;
   ssize_t result;
 
-  find_room(channel, &buffer);
-  result = ipc__stream_try_read(&channel->stream, buffer.base, buffer.len);
+  result = find_room(channel, &buffer);
+  if (result == 0) {
+    result = ipc__stream_try_read(&channel->stream, buffer.base, buffer.len);
+  }
   if (result == UV_EAGAIN) return;
   if (result > 0) {
     on_bytes(channel, (size_t) result, 0);
@@ -316,6 +409,7 @@ static int wants_reading(const ipc_channel_t* channel) {
   switch (channel->state) {
     case IPC__GREETING:
       /* Also to see one leave that waits. */
+      if (ipc__channel_is_packet(channel)) return channel->partial_size == 0;
       return !channel->is_waiting || channel->partial_size <= WAITING_BYTES;
     case IPC__REFUSING:
     case IPC__CLOSING:

@@ -39,7 +39,7 @@ int ipc__channel_check_pieces(const uv_buf_t* pieces, unsigned int count) {
 }
 
 static int check_size(const ipc_channel_t* channel, size_t size) {
-  if (!ipc__channel_is_native(channel)) {
+  if (!ipc__channel_has_messages(channel)) {
     if (size == 0) return UV_EINVAL;
     return size > MAX_SEND ? UV_EMSGSIZE : 0;
   }
@@ -63,21 +63,47 @@ static int check_send(ipc_channel_t* channel,
   return ipc__channel_make_room(channel, size);
 }
 
-/* What goes in front of the message. */
-static size_t put_head(const ipc_channel_t* channel,
+/* What goes around the message. */
+static int wrap_message(const ipc_channel_t* channel,
+                        const ipc__send_t* send,
+                        size_t size,
+                        ipc__wrap_t* wrap) {
+  if (!ipc__channel_is_native(channel)) {
+    return ipc__framing_encode(&channel->hub->settings.format, send->pieces,
+                               send->count, size, wrap);
+  }
+  ipc__wire_put_header(wrap->head, send->kind,
+                       (uint32_t) (send->prefix_size + size));
+  memcpy(wrap->head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
+  wrap->head_size = IPC__WIRE_HEADER_BYTES + send->prefix_size;
+  wrap->tail_size = wrap->replaced = 0;
+  return 0;
+}
+
+static int put_message(ipc_channel_t* channel,
                        const ipc__send_t* send,
                        size_t size,
-                       uint8_t* head) {
-  if (!ipc__channel_is_native(channel)) return 0;
-  ipc__wire_put_header(head, send->kind, (uint32_t) (send->prefix_size + size));
-  memcpy(head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
-  return IPC__WIRE_HEADER_BYTES + send->prefix_size;
+                       const ipc__record_t* record) {
+  ipc__put_t put = {0};
+  ipc__wrap_t wrap;
+  int err;
+
+  err = wrap_message(channel, send, size, &wrap);
+  if (err != 0) return err;
+  put.head = wrap.head;
+  put.head_size = wrap.head_size;
+  put.tail = wrap.tail;
+  put.tail_size = wrap.tail_size;
+  put.replaced = wrap.replaced;
+  put.pieces = send->pieces;
+  put.count = send->count;
+  put.borrow = send->borrow && size > COPY_BYTES;
+  put.record = record;
+  return ipc__queue_put(channel->hub, &channel->queue, &put);
 }
 
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
-  uint8_t head[IPC__WIRE_HEADER_BYTES + sizeof(send->prefix)];
   ipc__record_t record = {0};
-  size_t head_size;
   size_t size;
   int err;
 
@@ -86,16 +112,12 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   size = ipc__pieces_size(send->pieces, send->count);
   err = check_send(channel, send, size);
   if (err != 0) return err;
-  head_size = put_head(channel, send, size, head);
   record.id = channel->last_op + 1;
   record.cb = send->cb;
   record.arg = send->arg;
   record.op = send->op;
-  record.head = (uint8_t) head_size;
   record.stays = record.is_told = send->stays & 1u;
-  err = ipc__queue_put(channel->hub, &channel->queue, head, head_size,
-                       send->pieces, send->count,
-                       send->borrow && size > COPY_BYTES, &record);
+  err = put_message(channel, send, size, &record);
   if (err != 0) return err;
   channel->last_op = record.id;
   channel->room_wanted = 0;
@@ -170,6 +192,22 @@ int ipc__channel_post(ipc_channel_t* channel,
   return ipc__channel_submit(channel, &send);
 }
 
+/* The message's own bytes; of one that was withdrawn, those that had left. */
+static size_t message_size(const ipc__record_t* record) {
+  size_t around = (size_t) record->head + record->tail;
+
+  return record->size > around ? record->size - around : 0;
+}
+
+/* How many of them have gone once the queue has up to a position. */
+static size_t gone_of(const ipc__record_t* record, uint64_t position) {
+  uint64_t first = ipc__record_start(record) + record->head;
+  size_t size = message_size(record);
+
+  if (position <= first) return 0;
+  return position - first < size ? (size_t) (position - first) : size;
+}
+
 /* ---- With a deadline ---------------------------------------------------- */
 
 static void on_send_deadline(ipc__deadline_t* deadline) {
@@ -188,15 +226,13 @@ static void on_send_deadline(ipc__deadline_t* deadline) {
     record = ipc__queue_record(&channel->queue,
                                ipc__queue_find(&channel->queue, op->id));
     if (record->end <= channel->queue.released) return; /* just done */
-    if (record->size == record->head) return;           /* nothing to count */
+    if (message_size(record) == 0) return;              /* nothing to count */
     record->op = NULL;
     record->cb = NULL;
     record->is_told = 1;
-    sent =
-        (size_t) (ipc__channel_written_to(channel) - ipc__record_start(record));
     /* Its header has begun to leave at least, and the rest will follow. */
-    if (sent > record->size) sent = record->size;
-    sent = sent > record->head ? sent - record->head : 1;
+    sent = gone_of(record, ipc__channel_written_to(channel));
+    if (sent == 0) sent = 1;
     if (op->cb.send != NULL) {
       op->cb.send(channel, op->arg, UV_ETIMEDOUT, sent);
     }
@@ -287,7 +323,7 @@ int ipc_channel_try_send_vector(ipc_channel_t* channel,
     return UV_EINVAL;
   if (sent != NULL) *sent = 0;
   size = ipc__pieces_size(pieces, count);
-  if (!ipc__channel_is_native(channel)) {
+  if (!ipc__channel_has_messages(channel)) {
     if (sent == NULL) return UV_EINVAL;
     room = size <= MAX_SEND ? size : MAX_SEND;
     if (ipc__channel_may_send(channel) && ipc__channel_can_send(channel)) {
@@ -309,7 +345,7 @@ int ipc_channel_try_send(ipc_channel_t* channel,
 
   if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
   if (size > MAX_SEND) {
-    if (ipc__channel_is_native(channel)) return UV_EMSGSIZE;
+    if (ipc__channel_has_messages(channel)) return UV_EMSGSIZE;
     size = MAX_SEND; /* a part is as good */
   }
   piece = uv_buf_init((char*) data, (unsigned int) size);
@@ -398,29 +434,19 @@ static void call_back(ipc_channel_t* channel,
   if (cb != NULL) cb(channel, record->arg, status, sent);
 }
 
-/* How many of the message's own bytes have gone. */
-static size_t sent_of(const ipc_channel_t* channel,
-                      const ipc__record_t* record) {
-  uint64_t released = channel->queue.released;
-  uint64_t first = ipc__record_start(record) + record->head;
-
-  return released > first ? (size_t) (released - first) : 0;
-}
-
 void ipc__channel_complete_sends(ipc_channel_t* channel) {
   ipc__record_t record;
   int status;
 
   while (ipc__queue_pop(channel->hub, &channel->queue, 0, &record)) {
-    /* Of one that was withdrawn, `size` is what had left. */
-    call_back(channel, &record, record.status,
-              record.size > record.head ? record.size - record.head : 0);
+    call_back(channel, &record, record.status, message_size(&record));
   }
   if (!is_hopeless(channel)) return;
   /* A record is complete at the byte where it ends, so they go first. */
   status = channel->error != 0 ? channel->error : UV_ECANCELED;
   while (ipc__queue_pop(channel->hub, &channel->queue, 1, &record)) {
-    call_back(channel, &record, status, sent_of(channel, &record));
+    call_back(channel, &record, status,
+              gone_of(&record, channel->queue.released));
   }
   ipc__queue_drop(channel->hub, &channel->queue);
 }

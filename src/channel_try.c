@@ -75,11 +75,11 @@ int ipc_channel_try_recv_vector(ipc_channel_t* channel,
   if (ipc__channel_check_pieces(pieces, count) != 0) return UV_EINVAL;
   *size = 0;
   room = ipc__pieces_size(pieces, count);
-  if (!ipc__channel_is_native(channel) && room == 0) return UV_EINVAL;
+  if (!ipc__channel_has_messages(channel) && room == 0) return UV_EINVAL;
   err = find_front(channel, &front, size, &whole);
   if (err != 0) return err;
   if (*size > room) {
-    if (ipc__channel_is_native(channel)) return UV_ENOBUFS;
+    if (ipc__channel_has_messages(channel)) return UV_ENOBUFS;
     *size = whole = room;
   }
   left = *size;

@@ -32,23 +32,28 @@ void ipc__channel_make_hello(const ipc_channel_t* channel,
 
 int ipc__channel_put_hello(ipc_channel_t* channel, ipc__verdict_t verdict) {
   uint8_t bytes[IPC__WIRE_HELLO_BYTES];
+  ipc__put_t put = {0};
 
   ipc__channel_make_hello(channel, verdict, bytes);
-  return ipc__queue_put(channel->hub, &channel->queue, bytes, sizeof(bytes),
-                        NULL, 0, 0, NULL);
+  put.head = bytes;
+  put.head_size = sizeof(bytes);
+  return ipc__queue_put(channel->hub, &channel->queue, &put);
 }
 
 int ipc__channel_put_control(ipc_channel_t* channel,
                              uint8_t kind,
                              const uint8_t* payload,
                              size_t size) {
-  uv_buf_t piece = uv_buf_init((char*) payload, (unsigned int) size);
   uint8_t header[IPC__WIRE_HEADER_BYTES];
+  ipc__put_t put = {0};
   int err;
 
   ipc__wire_put_header(header, kind, (uint32_t) size);
-  err = ipc__queue_put(channel->hub, &channel->queue, header, sizeof(header),
-                       &piece, 1, 0, NULL);
+  put.head = header;
+  put.head_size = sizeof(header);
+  put.tail = payload;
+  put.tail_size = size;
+  err = ipc__queue_put(channel->hub, &channel->queue, &put);
   if (err == 0) ipc__hub_due(channel->hub, channel);
   return err;
 }
@@ -81,8 +86,12 @@ static int is_early(const ipc_channel_t* channel) {
 /* How much of the queue behind what is early may be written. */
 static size_t write_limit(const ipc_channel_t* channel) {
   if (is_early(channel)) return EARLY_BYTES - channel->early;
+  /* A write is a packet. */
+  if (ipc__channel_is_packet(channel)) {
+    return ipc__queue_whole(&channel->queue, 1);
+  }
   /* Others may write to it too, and a message is to come whole. Such a channel
-   * is raw, so that only messages are in its queue. */
+   * isn't native, so that only messages are in its queue. */
   if (ipc__channel_transport(channel) == IPC_CHANNEL_TRANSPORT_PIPE) {
     return ipc__queue_whole(&channel->queue, IPC__ATOMIC_BYTES);
   }

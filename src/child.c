@@ -179,7 +179,7 @@ static int channel_options(const spawn_t* spawn,
     ipc_channel_options_set_framing(options, IPC_CHANNEL_FRAMING_RAW);
   }
   o = ipc__channel_options(options);
-  if (o == NULL || o->base.channel.framing != IPC_CHANNEL_FRAMING_RAW) {
+  if (o == NULL || !ipc__settings_have_bytes(&o->base.channel)) {
     return UV_EINVAL;
   }
   return ipc_channel_options_set_access(

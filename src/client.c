@@ -166,6 +166,7 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   config.out_bytes = settings->out_bytes;
   config.impersonation = channel->client->impersonation;
   config.access = ipc__stream_access(settings);
+  config.is_packet = ipc__channel_is_packet(channel);
   err = ipc__connect(&config, handle);
   if (err != 0) return err;
   err = verify_server(channel->client, *handle);
@@ -223,6 +224,10 @@ void ipc__client_attempt(ipc_channel_t* channel) {
     }
   } else if (ipc__channel_is_native(channel)) {
     channel->state = IPC__GREETING;
+  } else if (ipc__channel_is_packet(channel) &&
+             channel->largest_early >
+                 ipc__stream_packet_limit(&channel->stream)) {
+    ipc__client_failed(channel, UV_EMSGSIZE);
   } else {
     /* A raw connection is made when the system says so. */
     ipc__channel_opened(channel);
@@ -250,6 +255,7 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   client->is_reconnecting = 1;
   channel->state = IPC__CONNECTING;
   ipc__channel_drop_partial(channel);
+  channel->scanned = 0;
   channel->is_holding = 0;
   channel->end_due = 0;
   channel->peer_heartbeat_ms = 0;
@@ -304,8 +310,9 @@ static int restart_queue(ipc_channel_t* channel) {
 
     if (record->end <= channel->queue.released) {
       channel->sent_before++; /* its callback is due */
-    } else if (record->size - record->head > channel->largest_early) {
-      channel->largest_early = record->size - record->head;
+    } else if (record->size - record->head - record->tail >
+               channel->largest_early) {
+      channel->largest_early = record->size - record->head - record->tail;
     }
   }
   return 0;

@@ -12,7 +12,7 @@ int ipc_fifo_create(const char* path, int mode) {
 static int check_options(const ipc__channel_options_t* o) {
   if (o == NULL) return UV_EINVAL;
   if (o->base.error != 0) return o->base.error;
-  if (o->base.channel.framing != IPC_CHANNEL_FRAMING_RAW) return UV_EINVAL;
+  if (!ipc__settings_have_bytes(&o->base.channel)) return UV_EINVAL;
   return o->base.channel.access == IPC_CHANNEL_ACCESS_DUPLEX ? UV_ENOTSUP : 0;
 }
 

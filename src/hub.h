@@ -33,6 +33,7 @@ typedef struct ipc__hub_s {
 
   char* read_buffer;
   size_t read_capacity;
+  int read_error; /* why the read under way has no buffer */
 
   struct {
     void* memory;

@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "name.h"
+#include "platform.h"
 
 #define DEFAULT_TIMEOUT_MS 5000
 #define DEFAULT_MAX_MESSAGE ((size_t) 16 << 20)
@@ -15,6 +16,9 @@
 
 #define MAX_BUFFER ((size_t) 64 << 20)
 #define MAX_MESSAGE ((size_t) INT32_MAX)
+
+/* Of a header, on each side of the length. */
+#define MAX_FIELDS 64
 
 /* A peer beats three times in an interval, and its loop must have the time. */
 #define MIN_HEARTBEAT_MS 10
@@ -86,7 +90,9 @@ void ipc__option_set_name(ipc__options_t* o, const char* name) {
 void ipc__option_init(ipc__options_t* o, uint32_t magic) {
   o->magic = magic;
   o->channel.allocator = ipc__default_allocator;
-  o->channel.framing = IPC_CHANNEL_FRAMING_NATIVE;
+  o->channel.format.framing = IPC_CHANNEL_FRAMING_NATIVE;
+  o->channel.format.delimiter = '\n';
+  o->channel.format.prefix.bytes = 4;
   o->channel.max_message_bytes = DEFAULT_MAX_MESSAGE;
   o->channel.max_queue_bytes = DEFAULT_MAX_QUEUE;
   o->channel.max_total_queue_bytes = SIZE_MAX;
@@ -112,17 +118,39 @@ int ipc__option_check_anybody(ipc__options_t* o, const char* option) {
 
 /* ---- Options of every channel ------------------------------------------- */
 
-static int refuse_raw(ipc__options_t* o, const char* option) {
-  return ipc__option_refuse(o, UV_EINVAL, "%s: not with the raw framing",
-                            option);
-}
-
 int ipc__option_native_only(ipc__options_t* o, const char* option) {
-  if (o->channel.framing == IPC_CHANNEL_FRAMING_RAW) {
-    return refuse_raw(o, option);
+  if (o->channel.format.framing != IPC_CHANNEL_FRAMING_NATIVE) {
+    return ipc__option_refuse(o, UV_EINVAL, "%s: only with the native framing",
+                              option);
   }
   o->native_only = option;
   return 0;
+}
+
+/* The same for one that has to do with messages. */
+static int needs_messages(ipc__options_t* o, const char* option) {
+  if (!ipc__framing_has_messages(o->channel.format.framing)) {
+    return ipc__option_refuse(o, UV_EINVAL, "%s: not with the raw framing",
+                              option);
+  }
+  o->message_only = option;
+  return 0;
+}
+
+/* Chooses a framing that is there; what was set before must go with it. */
+static int choose_framing(ipc__options_t* o, ipc_framing_t framing) {
+  if (framing == IPC_CHANNEL_FRAMING_PACKET && !IPC__HAS_PACKETS) {
+    return ipc__option_refuse(o, UV_ENOTSUP,
+                              "framing: this system keeps no packets apart");
+  }
+  o->channel.format.framing = framing;
+  if (framing == IPC_CHANNEL_FRAMING_NATIVE) return 0;
+  if (o->native_only != NULL) return ipc__option_native_only(o, o->native_only);
+  if (o->channel.on_request != NULL) {
+    return ipc__option_native_only(o, "on_request");
+  }
+  if (o->message_only == NULL) return 0;
+  return needs_messages(o, o->message_only);
 }
 
 int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing) {
@@ -131,13 +159,59 @@ int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing) {
   if (o == NULL) return UV_EINVAL;
   err =
       ipc__option_check_range(o, "framing", framing, IPC_CHANNEL_FRAMING_NATIVE,
-                              IPC_CHANNEL_FRAMING_RAW);
+                              IPC_CHANNEL_FRAMING_PACKET);
   if (err != 0) return err;
-  o->channel.framing = framing;
-  if (framing != IPC_CHANNEL_FRAMING_RAW) return 0;
-  if (o->native_only != NULL) return refuse_raw(o, o->native_only);
-  if (o->channel.on_request != NULL) return refuse_raw(o, "on_request");
-  return 0;
+  if (framing == IPC_CHANNEL_FRAMING_CODEC &&
+      o->channel.format.codec.decode == NULL) {
+    return ipc__option_refuse(o, UV_EINVAL, "framing: there is no codec");
+  }
+  return choose_framing(o, framing);
+}
+
+int ipc__option_set_delimiter(ipc__options_t* o, int delimiter) {
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  err = ipc__option_check_range(o, "delimiter", delimiter, 0, UINT8_MAX);
+  if (err != 0) return err;
+  o->channel.format.delimiter = (uint8_t) delimiter;
+  return choose_framing(o, IPC_CHANNEL_FRAMING_DELIMITER);
+}
+
+static int is_width(unsigned int bytes) {
+  return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
+}
+
+int ipc__option_set_length_prefix(ipc__options_t* o,
+                                  const ipc_length_prefix_t* prefix) {
+  const char* option = "length prefix";
+  int err;
+
+  if (o == NULL) return UV_EINVAL;
+  if (prefix == NULL || !is_width(prefix->bytes)) {
+    return ipc__option_refuse(o, UV_EINVAL, "%s: is not 1, 2, 4 or 8 bytes",
+                              option);
+  }
+  err = ipc__option_check_range(o, option, prefix->before, 0, MAX_FIELDS);
+  if (err == 0) {
+    err = ipc__option_check_range(o, option, prefix->after, 0, MAX_FIELDS);
+  }
+  if (err == 0) {
+    err = ipc__option_check_range(o, option, prefix->adjustment,
+                                  -IPC__HEAD_BYTES, IPC__HEAD_BYTES);
+  }
+  if (err != 0) return err;
+  o->channel.format.prefix = *prefix;
+  return choose_framing(o, IPC_CHANNEL_FRAMING_LENGTH_PREFIX);
+}
+
+int ipc__option_set_codec(ipc__options_t* o, const ipc_codec_t* codec) {
+  if (o == NULL) return UV_EINVAL;
+  if (codec == NULL || codec->decode == NULL || codec->encode == NULL) {
+    return ipc__option_refuse(o, UV_EINVAL, "codec: a function is missing");
+  }
+  o->channel.format.codec = *codec;
+  return choose_framing(o, IPC_CHANNEL_FRAMING_CODEC);
 }
 
 int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out) {
@@ -158,7 +232,7 @@ int ipc__option_set_max_message(ipc__options_t* o, size_t bytes) {
 
   if (o == NULL) return UV_EINVAL;
   err = ipc__option_check_size(o, "max_message_bytes", bytes, 1, MAX_MESSAGE);
-  if (err == 0) err = ipc__option_native_only(o, "max_message_bytes");
+  if (err == 0) err = needs_messages(o, "max_message_bytes");
   if (err == 0) o->channel.max_message_bytes = bytes;
   return err;
 }
@@ -255,8 +329,8 @@ int ipc__option_on_message(ipc__options_t* o, ipc_message_cb cb) {
 /* Not by ipc__option_native_only: NULL takes the callback back. */
 int ipc__option_on_request(ipc__options_t* o, ipc_request_cb cb) {
   if (o == NULL) return UV_EINVAL;
-  if (cb != NULL && o->channel.framing == IPC_CHANNEL_FRAMING_RAW) {
-    return refuse_raw(o, "on_request");
+  if (cb != NULL && o->channel.format.framing != IPC_CHANNEL_FRAMING_NATIVE) {
+    return ipc__option_native_only(o, "on_request");
   }
   o->channel.on_request = cb;
   return 0;

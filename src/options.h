@@ -2,7 +2,7 @@
 #ifndef IPC_CHANNEL_OPTIONS_H
 #define IPC_CHANNEL_OPTIONS_H
 
-#include "ipc_channel.h"
+#include "framing.h"
 
 /* The part of all builders that every channel keeps for its life. */
 typedef struct ipc__settings_s {
@@ -19,7 +19,7 @@ typedef struct ipc__settings_s {
   size_t max_queue_bytes;
   size_t max_total_queue_bytes; /* SIZE_MAX: no limit, always so in a client */
   uint32_t max_queue_messages;  /* UINT32_MAX: no limit */
-  ipc_framing_t framing;
+  ipc__format_t format;
   ipc_slow_reader_t slow_reader;
   ipc_access_t access;
   int heartbeat_ms;
@@ -32,8 +32,11 @@ typedef struct ipc__options_s {
   uint32_t magic; /* tells an initialised builder of the right kind */
   int error;      /* of the first bad value */
   char reason[IPC_CHANNEL_REASON_SIZE];
-  const char* name;        /* NULL: none */
-  const char* native_only; /* an option that was set and makes no sense raw */
+  const char* name; /* NULL: none */
+  /* Options that were set, and make no sense but with the native framing, or
+   * with messages. */
+  const char* native_only;
+  const char* message_only;
   ipc__settings_t channel;
 } ipc__options_t;
 
@@ -104,9 +107,19 @@ typedef struct ipc__child_options_s {
 /* Which way the stream has to go: the native framing speaks both ways whatever
  * its messages do. */
 static inline ipc_access_t ipc__stream_access(const ipc__settings_t* settings) {
-  return settings->framing == IPC_CHANNEL_FRAMING_RAW
-             ? settings->access
-             : IPC_CHANNEL_ACCESS_DUPLEX;
+  return settings->format.framing == IPC_CHANNEL_FRAMING_NATIVE
+             ? IPC_CHANNEL_ACCESS_DUPLEX
+             : settings->access;
+}
+
+static inline int ipc__settings_have_packets(const ipc__settings_t* settings) {
+  return settings->format.framing == IPC_CHANNEL_FRAMING_PACKET;
+}
+
+/* Whether it lives on a stream of bytes that says nothing beside them. */
+static inline int ipc__settings_have_bytes(const ipc__settings_t* settings) {
+  return settings->format.framing != IPC_CHANNEL_FRAMING_NATIVE &&
+         !ipc__settings_have_packets(settings);
 }
 
 /* options.c: the common part. Each takes NULL for a builder that was never
@@ -116,6 +129,10 @@ void ipc__option_init(ipc__options_t* o, uint32_t magic);
 void ipc__option_set_name(ipc__options_t* o, const char* name);
 const char* ipc__option_error(const ipc__options_t* o);
 int ipc__option_set_framing(ipc__options_t* o, ipc_framing_t framing);
+int ipc__option_set_delimiter(ipc__options_t* o, int delimiter);
+int ipc__option_set_length_prefix(ipc__options_t* o,
+                                  const ipc_length_prefix_t* prefix);
+int ipc__option_set_codec(ipc__options_t* o, const ipc_codec_t* codec);
 int ipc__option_set_buffer_sizes(ipc__options_t* o, size_t in, size_t out);
 int ipc__option_set_max_message(ipc__options_t* o, size_t bytes);
 int ipc__option_set_max_queue(ipc__options_t* o, size_t bytes);
@@ -139,7 +156,7 @@ int ipc__option_on_close(ipc__options_t* o, ipc_close_cb cb);
 int ipc__option_refuse(ipc__options_t* o, int status, const char* format, ...);
 /* Refuses to let anybody in, or be anybody's client, by an abstract name. */
 int ipc__option_check_anybody(ipc__options_t* o, const char* option);
-/* Takes note of an option that only the native framing has: with the raw one,
+/* Takes note of an option that only the native framing has: with another one,
  * set before or after, it is refused. */
 int ipc__option_native_only(ipc__options_t* o, const char* option);
 /* The checks that several options share: 0, or the error. */

@@ -9,7 +9,7 @@
 #define DEFAULT_CONNECT_MS 5000
 
 static_assert(sizeof(ipc__channel_options_t) <= sizeof(ipc_channel_options_t),
-              "the channel builder has outgrown its 512 bytes");
+              "the channel builder has outgrown its room");
 
 static ipc__channel_options_t* builder_of(ipc_channel_options_t* options) {
   ipc__channel_options_t* o = (ipc__channel_options_t*) options;
@@ -67,6 +67,21 @@ int ipc_channel_options_on_connect(ipc_channel_options_t* options,
 int ipc_channel_options_set_framing(ipc_channel_options_t* options,
                                     ipc_framing_t framing) {
   return ipc__option_set_framing(base_of(options), framing);
+}
+
+int ipc_channel_options_set_delimiter(ipc_channel_options_t* options,
+                                      int delimiter) {
+  return ipc__option_set_delimiter(base_of(options), delimiter);
+}
+
+int ipc_channel_options_set_length_prefix(ipc_channel_options_t* options,
+                                          const ipc_length_prefix_t* prefix) {
+  return ipc__option_set_length_prefix(base_of(options), prefix);
+}
+
+int ipc_channel_options_set_codec(ipc_channel_options_t* options,
+                                  const ipc_codec_t* codec) {
+  return ipc__option_set_codec(base_of(options), codec);
 }
 
 int ipc_channel_options_set_max_message_bytes(ipc_channel_options_t* options,

@@ -13,7 +13,7 @@
 #define STANDARD_SLOTS IPC_CHILD_EXTRA_SLOT
 
 static_assert(sizeof(ipc__child_options_t) <= sizeof(ipc_child_options_t),
-              "the child builder has outgrown its 512 bytes");
+              "the child builder has outgrown its room");
 
 static ipc__child_options_t* builder_of(ipc_child_options_t* options) {
   ipc__child_options_t* o = (ipc__child_options_t*) options;
@@ -145,11 +145,10 @@ int ipc_child_options_set_channel(ipc_child_options_t* options,
     return ipc__option_refuse(&o->base, c->base.error, "slot %u: %s", slot,
                               c->base.reason);
   }
-  if (slot < STANDARD_SLOTS &&
-      c->base.channel.framing != IPC_CHANNEL_FRAMING_RAW) {
+  if (slot < STANDARD_SLOTS && !ipc__settings_have_bytes(&c->base.channel)) {
     return ipc__option_refuse(
         &o->base, UV_EINVAL,
-        "slot %u: a standard stream has the raw framing only", slot);
+        "slot %u: a standard stream is bytes, not native or packets", slot);
   }
   o->slots[slot].stdio = IPC_CHILD_CHANNEL;
   o->slots[slot].is.channel = channel;

@@ -13,7 +13,7 @@
 #define MAX_RECONNECT_MS (24 * 60 * 60 * 1000)
 
 static_assert(sizeof(ipc__client_options_t) <= sizeof(ipc_client_options_t),
-              "the client builder has outgrown its 512 bytes");
+              "the client builder has outgrown its room");
 
 static ipc__client_options_t* client_of(ipc_client_options_t* options) {
   ipc__client_options_t* o = (ipc__client_options_t*) options;
@@ -190,6 +190,21 @@ int ipc_client_options_set_reconnect(ipc_client_options_t* options,
 int ipc_client_options_set_framing(ipc_client_options_t* options,
                                    ipc_framing_t framing) {
   return ipc__option_set_framing(client_base(options), framing);
+}
+
+int ipc_client_options_set_delimiter(ipc_client_options_t* options,
+                                     int delimiter) {
+  return ipc__option_set_delimiter(client_base(options), delimiter);
+}
+
+int ipc_client_options_set_length_prefix(ipc_client_options_t* options,
+                                         const ipc_length_prefix_t* prefix) {
+  return ipc__option_set_length_prefix(client_base(options), prefix);
+}
+
+int ipc_client_options_set_codec(ipc_client_options_t* options,
+                                 const ipc_codec_t* codec) {
+  return ipc__option_set_codec(client_base(options), codec);
 }
 
 int ipc_client_options_set_buffer_sizes(ipc_client_options_t* options,

@@ -14,7 +14,7 @@
 #define MAX_PENDING 128u
 
 static_assert(sizeof(ipc__server_options_t) <= sizeof(ipc_server_options_t),
-              "the server builder has outgrown its 512 bytes");
+              "the server builder has outgrown its room");
 
 static ipc__server_options_t* server_of(ipc_server_options_t* options) {
   ipc__server_options_t* o = (ipc__server_options_t*) options;
@@ -286,6 +286,21 @@ int ipc_server_options_on_error(ipc_server_options_t* options,
 int ipc_server_options_set_framing(ipc_server_options_t* options,
                                    ipc_framing_t framing) {
   return ipc__option_set_framing(server_base(options), framing);
+}
+
+int ipc_server_options_set_delimiter(ipc_server_options_t* options,
+                                     int delimiter) {
+  return ipc__option_set_delimiter(server_base(options), delimiter);
+}
+
+int ipc_server_options_set_length_prefix(ipc_server_options_t* options,
+                                         const ipc_length_prefix_t* prefix) {
+  return ipc__option_set_length_prefix(server_base(options), prefix);
+}
+
+int ipc_server_options_set_codec(ipc_server_options_t* options,
+                                 const ipc_codec_t* codec) {
+  return ipc__option_set_codec(server_base(options), codec);
 }
 
 int ipc_server_options_set_buffer_sizes(ipc_server_options_t* options,

@@ -38,7 +38,7 @@ struct ipc_poster_s {
   bell_t* bell;
   size_t capacity;
   size_t max_message_bytes;
-  int is_native;
+  ipc__format_t format;
   int is_inbound;
 
   atomic_uint users;  /* references that the user has */
@@ -395,7 +395,7 @@ int ipc_poster_create(ipc_channel_t* channel,
   if (poster == NULL) return UV_ENOMEM;
   poster->capacity = max_bytes;
   poster->max_message_bytes = hub->settings.max_message_bytes;
-  poster->is_native = ipc__channel_is_native(channel);
+  poster->format = hub->settings.format;
   poster->is_inbound = hub->settings.access == IPC_CHANNEL_ACCESS_INBOUND;
   poster->on_wake = on_wake;
   poster->arg = arg;
@@ -433,7 +433,8 @@ static int put(ipc_poster_t* poster, const void* data, size_t size) {
 
   if (poster->is_ended) return UV_EPIPE;
   if (size > poster->capacity - HEAD_BYTES ||
-      (poster->is_native && size > poster->max_message_bytes)) {
+      (ipc__framing_has_messages(poster->format.framing) &&
+       size > poster->max_message_bytes)) {
     return UV_EMSGSIZE;
   }
   if (size + HEAD_BYTES > poster->capacity - poster->used) return UV_EAGAIN;
@@ -445,11 +446,30 @@ static int put(ipc_poster_t* poster, const void* data, size_t size) {
   return 0;
 }
 
+/* Whether the framing has such a message. A codec's functions are for the
+ * loop's thread, so that what it says comes later. */
+static int check_message(const ipc_poster_t* poster,
+                         const void* data,
+                         size_t size) {
+  ipc_framing_t framing = poster->format.framing;
+  ipc__wrap_t wrap;
+  uv_buf_t piece;
+
+  if (framing == IPC_CHANNEL_FRAMING_NATIVE ||
+      framing == IPC_CHANNEL_FRAMING_CODEC) {
+    return 0;
+  }
+  if (size > poster->capacity) return UV_EMSGSIZE;
+  piece = uv_buf_init((char*) data, (unsigned int) size);
+  return ipc__framing_encode(&poster->format, &piece, 1, size, &wrap);
+}
+
 int ipc_poster_send(ipc_poster_t* poster, const void* data, size_t size) {
   int err;
 
   if (poster == NULL || (data == NULL && size > 0)) return UV_EINVAL;
-  if (size == 0 && !poster->is_native) return UV_EINVAL;
+  err = check_message(poster, data, size);
+  if (err != 0) return err;
   if (poster->is_inbound) return UV_EACCES;
   uv_mutex_lock(&poster->mutex);
   err = put(poster, data, size);

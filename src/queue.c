@@ -90,7 +90,7 @@ static int reserve(ipc__hub_t* hub,
                    size_t staged,
                    unsigned int pieces,
                    int has_record) {
-  if (ipc__ring_reserve(hub, &queue->segments, 1 + pieces,
+  if (ipc__ring_reserve(hub, &queue->segments, 2 + pieces,
                         sizeof(ipc__segment_t)) != 0) {
     return UV_ENOMEM;
   }
@@ -101,37 +101,50 @@ static int reserve(ipc__hub_t* hub,
   return staged > 0 ? reserve_staging(hub, queue, staged) : 0;
 }
 
-int ipc__queue_put(ipc__hub_t* hub,
-                   ipc__queue_t* queue,
-                   const uint8_t* head,
-                   size_t head_size,
-                   const uv_buf_t* pieces,
-                   unsigned int count,
-                   int borrow,
-                   const ipc__record_t* record) {
-  size_t body = ipc__pieces_size(pieces, count);
-  ipc__record_t* slot;
+/* The pieces but for their first `skip` bytes. */
+static void add_pieces(ipc__queue_t* queue, const ipc__put_t* put) {
+  size_t skip = put->replaced;
   unsigned int i;
 
-  if (reserve(hub, queue, head_size + (borrow ? 0 : body), count,
-              record != NULL) != 0) {
-    return UV_ENOMEM;
-  }
-  stage(queue, head, head_size);
-  for (i = 0; i < count; i++) {
-    if (borrow) {
-      add_segment(queue, (uint8_t*) pieces[i].base, pieces[i].len, NULL);
+  for (i = 0; i < put->count; i++) {
+    const uint8_t* base = (const uint8_t*) put->pieces[i].base;
+    size_t size = put->pieces[i].len;
+    size_t left_out = skip < size ? skip : size;
+
+    skip -= left_out;
+    size -= left_out;
+    if (size == 0) continue;
+    if (put->borrow) {
+      add_segment(queue, base + left_out, size, NULL);
     } else {
-      stage(queue, pieces[i].base, pieces[i].len);
+      stage(queue, base + left_out, size);
     }
   }
-  queue->queued += head_size + body;
-  hub->queued_bytes += head_size + body;
-  if (record != NULL) {
+}
+
+int ipc__queue_put(ipc__hub_t* hub,
+                   ipc__queue_t* queue,
+                   const ipc__put_t* put) {
+  size_t body = ipc__pieces_size(put->pieces, put->count) - put->replaced;
+  size_t around = put->head_size + put->tail_size;
+  ipc__record_t* slot;
+
+  if (reserve(hub, queue, around + (put->borrow ? 0 : body), put->count,
+              put->record != NULL) != 0) {
+    return UV_ENOMEM;
+  }
+  stage(queue, put->head, put->head_size);
+  add_pieces(queue, put);
+  stage(queue, put->tail, put->tail_size);
+  queue->queued += around + body;
+  hub->queued_bytes += around + body;
+  if (put->record != NULL) {
     slot = ipc__queue_record(queue, queue->records.count++);
-    *slot = *record;
+    *slot = *put->record;
     slot->end = queue->queued;
-    slot->size = (uint32_t) (head_size + body);
+    slot->size = (uint32_t) (around + body);
+    slot->head = (uint8_t) (put->head_size - put->replaced);
+    slot->tail = (uint8_t) put->tail_size;
   }
   return 0;
 }
@@ -346,7 +359,9 @@ static void move_to_withdrawn(ipc__queue_t* queue,
   ipc__record_t* slot = ipc__ring_at(ring, ring->count++, sizeof(*slot));
 
   *slot = *ipc__queue_record(queue, i);
-  slot->size = gone;
+  slot->size -= slot->tail;
+  slot->tail = 0;
+  if (slot->size > gone) slot->size = gone;
   slot->status = (int16_t) status;
   ipc__ring_remove(&queue->records, i, 1, sizeof(*slot));
 }

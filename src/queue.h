@@ -35,7 +35,8 @@ typedef struct ipc__record_s {
   struct ipc__op_s* op;   /* with a deadline; NULL: none */
   uint32_t size;          /* in the queue, what the framing adds included */
   int16_t status;         /* of one that was withdrawn */
-  uint8_t head;           /* bytes of the framing's */
+  uint8_t head;           /* bytes of the framing's, in front */
+  uint8_t tail;           /* and behind */
   unsigned int stays : 1; /* not dropped for a later one */
   unsigned int
       is_told : 1; /* not for cancelling: a call's or reply's, or timed out */
@@ -58,17 +59,23 @@ static inline size_t ipc__queue_bytes(const ipc__queue_t* queue) {
   return (size_t) (queue->queued - queue->released);
 }
 
-/* Appends head and pieces; the pieces are copied, or borrowed. All or nothing:
- * UV_ENOMEM. `record`: of the user's send, its `end` and `size` are filled in;
- * NULL where the bytes are the library's own. */
-int ipc__queue_put(ipc__hub_t* hub,
-                   ipc__queue_t* queue,
-                   const uint8_t* head,
-                   size_t head_size,
-                   const uv_buf_t* pieces,
-                   unsigned int count,
-                   int borrow,
-                   const ipc__record_t* record);
+/* What is put into the queue at once: the pieces, and what goes around them. */
+typedef struct ipc__put_s {
+  const uint8_t* head;
+  const uint8_t* tail;
+  size_t head_size;
+  size_t tail_size;
+  size_t replaced; /* bytes at the pieces' front that are left out */
+  const uv_buf_t* pieces;
+  unsigned int count;
+  int borrow; /* the pieces; else they are copied, as head and tail are */
+  /* Of the user's send, its `end`, `size`, `head` and `tail` are filled in;
+   * NULL where the bytes are the library's own. */
+  const ipc__record_t* record;
+} ipc__put_t;
+
+/* Appends all or nothing: UV_ENOMEM. */
+int ipc__queue_put(ipc__hub_t* hub, ipc__queue_t* queue, const ipc__put_t* put);
 
 /* The bytes of all pieces; SIZE_MAX also where they are more. */
 size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count);

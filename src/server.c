@@ -28,7 +28,7 @@ static void finish(ipc_server_t* server) {
  * them; a native one always has one to tell them no. */
 void ipc__server_update_listening(ipc_server_t* server) {
   if (server->is_closing) return;
-  if (server->hub->settings.framing == IPC_CHANNEL_FRAMING_RAW &&
+  if (server->hub->settings.format.framing != IPC_CHANNEL_FRAMING_NATIVE &&
       !ipc__server_has_room(server)) {
     ipc__listener_stop(server->listener);
   } else {
@@ -222,7 +222,7 @@ static void on_accept(void* owner, uv_os_fd_t handle) {
   if (server->is_closing) { /* by on_admit */
     ipc__handle_close(handle);
   } else if (verdict == IPC__VERDICT_DENIED &&
-             hub->settings.framing == IPC_CHANNEL_FRAMING_RAW) {
+             hub->settings.format.framing != IPC_CHANNEL_FRAMING_NATIVE) {
     server->stats.refused_peer++;
     ipc__handle_close(handle);
   } else {
@@ -268,6 +268,7 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
   config.in_bytes = o->base.channel.in_bytes;
   config.out_bytes = o->base.channel.out_bytes;
   config.access = ipc__stream_access(&hub->settings);
+  config.is_packet = ipc__settings_have_packets(&hub->settings);
   config.peers = o->peers;
   config.group_id = server->group_id;
   config.mode = o->mode;
@@ -321,14 +322,26 @@ fail:
   return err;
 }
 
+/* The handle has packets, or not, as the framing does. */
+static int inspect_listener(const ipc__server_options_t* o,
+                            char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
+  int is_packet;
+  int err;
+
+  err = ipc__handle_inspect_listener(o->listener, &is_packet, os_name);
+  if (err != 0) return err;
+  return is_packet == ipc__settings_have_packets(&o->base.channel)
+             ? 0
+             : UV_EPROTOTYPE;
+}
+
 /* What the system calls the endpoint. */
 static int get_os_name(const ipc__server_options_t* o,
                        char os_name[IPC_CHANNEL_OS_NAME_SIZE]) {
   ipc_name_info_t name;
   int err;
 
-  if (o->has_listener)
-    return ipc__handle_inspect_listener(o->listener, os_name);
+  if (o->has_listener) return inspect_listener(o, os_name);
   err = ipc_name_resolve(o->base.name, &name);
   if (err == 0) memcpy(os_name, name.os_name, sizeof(name.os_name));
   return err;
@@ -407,8 +420,10 @@ int ipc_server_info(const ipc_server_t* server, ipc_server_info_t* info) {
   if (server == NULL || info == NULL) return UV_EINVAL;
   memset(info, 0, sizeof(*info));
   info->os_name = server->hub->os_name;
-  info->transport = IPC__TRANSPORT;
-  info->framing = server->hub->settings.framing;
+  info->transport = ipc__settings_have_packets(&server->hub->settings)
+                        ? IPC__PACKET_TRANSPORT
+                        : IPC__TRANSPORT;
+  info->framing = server->hub->settings.format.framing;
   info->access = server->hub->settings.access;
   info->max_instances = server->max_instances;
   info->pending_instances = server->pending_instances;

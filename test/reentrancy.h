@@ -155,6 +155,10 @@ int answered(int answer);
 /* An option that one system doesn't have. */
 #define ONLY(has_it, f) assert_int_equal(CALL(f), (has_it) ? 0 : UV_ENOTSUP)
 
+/* Framings for the builders. */
+extern const ipc_length_prefix_t some_prefix;
+extern const ipc_codec_t some_codec;
+
 /* ---- The conversation --------------------------------------------------- */
 
 /* Has one over the test's loop, in which `event` makes the call once. Answers 0

@@ -653,6 +653,33 @@ static ipc_allocator_t allocator(void) {
   return test_allocator(&memory);
 }
 
+const ipc_length_prefix_t some_prefix = {.bytes = 2};
+
+static int decode(const void* data,
+                  size_t size,
+                  ipc_frame_t* frame,
+                  void* arg) {
+  (void) data;
+  (void) arg;
+  frame->size = frame->message_size = size;
+  return 0;
+}
+
+static int encode(const uv_buf_t* pieces,
+                  unsigned int count,
+                  size_t size,
+                  ipc_envelope_t* envelope,
+                  void* arg) {
+  (void) pieces;
+  (void) count;
+  (void) size;
+  (void) envelope;
+  (void) arg;
+  return 0;
+}
+
+const ipc_codec_t some_codec = {.decode = decode, .encode = encode};
+
 static void server_builder(end_t* end) {
   ipc_allocator_t a = allocator();
   ipc_server_options_t o;
@@ -660,6 +687,10 @@ static void server_builder(end_t* end) {
 
   (void) end;
   RUN(ipc_server_options_init(&o, talk.name));
+  SET(ipc_server_options_set_delimiter(&o, 0));
+  SET(ipc_server_options_set_length_prefix(&o, &some_prefix));
+  SET(ipc_server_options_set_codec(&o, &some_codec));
+  SET(ipc_server_options_set_framing(&o, IPC_CHANNEL_FRAMING_NATIVE));
   SET(ipc_server_options_set_max_instances(&o, 1));
   SET(ipc_server_options_set_waiting_instances(&o, 1));
   SET(ipc_server_options_set_max_total_queue_bytes(&o, 1));
@@ -670,7 +701,6 @@ static void server_builder(end_t* end) {
   SET(ipc_server_options_set_handshake_timeout(&o, 1));
   SET(ipc_server_options_on_connection(&o, NULL));
   SET(ipc_server_options_on_error(&o, NULL));
-  SET(ipc_server_options_set_framing(&o, IPC_CHANNEL_FRAMING_NATIVE));
   SET(ipc_server_options_set_buffer_sizes(&o, 0, 0));
   SET(ipc_server_options_set_max_message_bytes(&o, 1));
   SET(ipc_server_options_set_max_queue_bytes(&o, 1));
@@ -701,6 +731,10 @@ static void client_builder(end_t* end) {
 
   (void) end;
   RUN(ipc_client_options_init(&o, talk.name));
+  SET(ipc_client_options_set_delimiter(&o, 0));
+  SET(ipc_client_options_set_length_prefix(&o, &some_prefix));
+  SET(ipc_client_options_set_codec(&o, &some_codec));
+  SET(ipc_client_options_set_framing(&o, IPC_CHANNEL_FRAMING_NATIVE));
   SET(ipc_client_options_set_connect_timeout(&o, 1));
   SET(ipc_client_options_set_wait_for_server(&o, 1));
   SET(ipc_client_options_set_wait_for_instance(&o, 1));
@@ -714,7 +748,6 @@ static void client_builder(end_t* end) {
       &o, IPC_CHANNEL_IMPERSONATION_ANONYMOUS));
   SET(ipc_client_options_on_connect(&o, NULL));
   SET(ipc_client_options_set_reconnect(&o, 1, 1));
-  SET(ipc_client_options_set_framing(&o, IPC_CHANNEL_FRAMING_NATIVE));
   SET(ipc_client_options_set_max_message_bytes(&o, 1));
   SET(ipc_client_options_set_max_queue_bytes(&o, 1));
   SET(ipc_client_options_set_max_queue_messages(&o, 1));

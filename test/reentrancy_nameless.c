@@ -12,9 +12,12 @@ void channel_builder(end_t* end) {
 
   (void) end;
   RUN(ipc_channel_options_init(&o));
+  SET(ipc_channel_options_set_delimiter(&o, 0));
+  SET(ipc_channel_options_set_length_prefix(&o, &some_prefix));
+  SET(ipc_channel_options_set_codec(&o, &some_codec));
+  SET(ipc_channel_options_set_framing(&o, IPC_CHANNEL_FRAMING_NATIVE));
   SET(ipc_channel_options_set_connect_timeout(&o, 1));
   SET(ipc_channel_options_on_connect(&o, NULL));
-  SET(ipc_channel_options_set_framing(&o, IPC_CHANNEL_FRAMING_NATIVE));
   SET(ipc_channel_options_set_max_message_bytes(&o, 1));
   SET(ipc_channel_options_set_max_queue_bytes(&o, 1));
   SET(ipc_channel_options_set_max_queue_messages(&o, 1));

@@ -110,7 +110,7 @@ static void test_bad_options(void** state) {
   REFUSED(ipc_child_options_set_directory(&options, ""), "directory");
   REFUSED(ipc_child_options_set_drain_timeout(&options, -2), "drain timeout");
   ipc_channel_options_init(&channel);
-  REFUSED(ipc_child_options_set_channel(&options, 0, &channel, NULL), "raw");
+  REFUSED(ipc_child_options_set_channel(&options, 0, &channel, NULL), "bytes");
   REFUSED(ipc_child_options_set_channel(&options, 5, &channel, NULL), "slot");
   REFUSED(ipc_child_options_set_channel(&options, 3, NULL, NULL),
           "not initialised");

@@ -564,11 +564,18 @@ static void test_framing(void** state) {
 
   (void) state;
   fresh();
-  for (i = IPC_CHANNEL_FRAMING_NATIVE; i <= IPC_CHANNEL_FRAMING_RAW; i++) {
+  for (i = IPC_CHANNEL_FRAMING_NATIVE; i <= IPC_CHANNEL_FRAMING_CONTENT_LENGTH;
+       i++) {
     server_took(ipc_server_options_set_framing(s, (ipc_framing_t) i), option);
     client_took(ipc_client_options_set_framing(c, (ipc_framing_t) i), option);
   }
-  for (i = -1; i <= 2; i += 3) {
+  /* A codec is more than a name. */
+  server_refused(ipc_server_options_set_framing(s, IPC_CHANNEL_FRAMING_CODEC),
+                 UV_EINVAL, option);
+  client_refused(ipc_client_options_set_framing(c, IPC_CHANNEL_FRAMING_CODEC),
+                 UV_EINVAL, option);
+  for (i = -1; i <= IPC_CHANNEL_FRAMING_PACKET + 1;
+       i += IPC_CHANNEL_FRAMING_PACKET + 2) {
     server_refused(ipc_server_options_set_framing(s, (ipc_framing_t) i),
                    UV_EINVAL, option);
     client_refused(ipc_client_options_set_framing(c, (ipc_framing_t) i),

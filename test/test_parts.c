@@ -158,20 +158,29 @@ static void on_sent(ipc_channel_t* channel,
 }
 
 /* Puts a header of 8 bytes and `size` of the source, and into the model. */
-static int put(ipc__queue_t* queue, size_t size, int borrow, intptr_t number) {
+static int put_one(ipc__queue_t* queue,
+                   size_t size,
+                   int borrow,
+                   intptr_t number) {
   size_t from = next_random((uint32_t) (SOURCE_BYTES - size));
   uint8_t head[8];
   uv_buf_t piece = uv_buf_init((char*) source + from, (unsigned int) size);
   ipc__record_t record = {0};
   uint64_t at = queue->queued;
+  ipc__put_t put = {0};
   int err;
 
   pattern_fill(head, sizeof(head), (unsigned int) number);
   record.id = (ipc_op_t) number + 1;
   record.cb = on_sent;
   record.arg = (void*) number;
-  err = ipc__queue_put(&hub, queue, head, sizeof(head), &piece, 1, borrow,
-                       &record);
+  put.head = head;
+  put.head_size = sizeof(head);
+  put.pieces = &piece;
+  put.count = 1;
+  put.borrow = borrow;
+  put.record = &record;
+  err = ipc__queue_put(&hub, queue, &put);
   if (err != 0) return err;
   memcpy(model + at, head, sizeof(head));
   memcpy(model + at + sizeof(head), source + from, size);
@@ -229,8 +238,8 @@ static void run_queue(int borrow_of_four) {
     size = body_sizes[next_random(TEST_COUNT(body_sizes))];
     if (next_random(3) > 0) size = next_random(200);
     assert_int_equal(
-        put(&queue, size, size > 0 && (int) next_random(4) < borrow_of_four,
-            asked++),
+        put_one(&queue, size, size > 0 && (int) next_random(4) < borrow_of_four,
+                asked++),
         0);
     check_gather(&queue);
     if (next_random(3) == 0) {
@@ -279,7 +288,7 @@ static void test_queue_chunks(void** state) {
     popped = 0;
     memset(&queue, 0, sizeof(queue));
     for (i = 0; i < 6; i++) {
-      assert_int_equal(put(&queue, (size_t) i * 7, i % 2, i), 0);
+      assert_int_equal(put_one(&queue, (size_t) i * 7, i % 2, i), 0);
     }
     while (ipc__queue_bytes(&queue) > 0) {
       size_t left = ipc__queue_bytes(&queue);
@@ -327,7 +336,7 @@ static void test_queue_whole_records(void** state) {
     memset(&queue, 0, sizeof(queue));
     assert_int_equal(ipc__queue_whole(&queue, 1), 0);
     for (i = 0; i < 6; i++) {
-      assert_int_equal(put(&queue, (size_t) i * 7, 0, i), 0);
+      assert_int_equal(put_one(&queue, (size_t) i * 7, 0, i), 0);
     }
     for (released = 0; ipc__queue_bytes(&queue) > 0; released++) {
       for (limit = 1; limit < 160; limit++) {
@@ -348,14 +357,15 @@ static void test_queue_whole_records(void** state) {
 static void test_queue_without_records(void** state) {
   ipc__queue_t queue;
   ipc__record_t record;
+  ipc__put_t put = {0};
   uv_buf_t buffer;
 
   (void) state;
   seed = 7;
   open_queue(&queue);
-  assert_int_equal(ipc__queue_put(&hub, &queue, (const uint8_t*) "headhead", 8,
-                                  NULL, 0, 0, NULL),
-                   0);
+  put.head = (const uint8_t*) "headhead";
+  put.head_size = 8;
+  assert_int_equal(ipc__queue_put(&hub, &queue, &put), 0);
   assert_int_equal(ipc__queue_bytes(&queue), 8);
   assert_int_equal(ipc__queue_gather(&queue, 0, SIZE_MAX, &buffer, 1), 1);
   assert_memory_equal(buffer.base, "headhead", 8);
@@ -374,7 +384,7 @@ static void test_queue_drop(void** state) {
   (void) state;
   seed = 8;
   open_queue(&queue);
-  for (i = 0; i < 40; i++) assert_int_equal(put(&queue, 3000, i % 2, i), 0);
+  for (i = 0; i < 40; i++) assert_int_equal(put_one(&queue, 3000, i % 2, i), 0);
   assert_false(ipc__queue_pop(&hub, &queue, 0, &record));
   for (i = 0; i < 40; i++) {
     assert_true(ipc__queue_pop(&hub, &queue, 1, &record));
@@ -405,7 +415,7 @@ static void test_queue_without_memory(void** state) {
     do {
       memory.fail_from = memory.calls + nth++;
       memory.fail_to = memory.fail_from + 1;
-      if (put(&queue, size, size > 0 && asked % 2, asked) == 0) break;
+      if (put_one(&queue, size, size > 0 && asked % 2, asked) == 0) break;
       failures++;
       assert_true(queue.queued == before.queued);
       assert_true(queue.released == before.released);
@@ -441,7 +451,7 @@ static void test_queue_fails_when_empty(void** state) {
     open_queue(&queue);
     memory.fail_from = nth;
     memory.fail_to = nth + 1;
-    err = put(&queue, 100, 0, 0);
+    err = put_one(&queue, 100, 0, 0);
     if (err == 0) ipc__queue_release(&hub, &queue, 108);
     if (err == 0) check_records(&queue, &(intptr_t){0});
     if (err != 0) assert_int_equal(ipc__queue_bytes(&queue), 0);
