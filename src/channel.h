@@ -305,8 +305,8 @@ size_t ipc__channel_decode(ipc_channel_t* channel,
 /* channel_read.c */
 /* Makes libuv's reading agree with the state and with pause. */
 void ipc__channel_update_reading(ipc_channel_t* channel);
-/* Reads once, now, what is there already. */
-void ipc__channel_read_now(ipc_channel_t* channel);
+/* Reads once, now, what is there already. UV_EAGAIN: nothing. */
+int ipc__channel_read_now(ipc_channel_t* channel);
 /* Delivers what came before a pause, or while nobody received. */
 void ipc__channel_deliver_partial(ipc_channel_t* channel);
 void ipc__channel_drop_partial(ipc_channel_t* channel);
