@@ -18,7 +18,7 @@
  *     answers its error until ipc_channel_close, the only destructor; pending
  *     operations end with UV_ECANCELED, then one last on_close. A server with
  *     neither on_connection nor ipc_server_accept owns its channels and closes
- *     them itself.
+ *     them itself; so does a worker.
  *
  * Conventions
  *  - An int result is 0 or a negative UV_E* code. UV_EINVAL: NULL in the place
@@ -1480,6 +1480,128 @@ IPC_CHANNEL_EXTERN int ipc_child_output(uv_loop_t* loop,
                                         int timeout_ms,
                                         ipc_child_output_cb cb,
                                         void* arg);
+
+/* ---- Workers ------------------------------------------------------------ */
+
+/* A program that is kept running, and a channel to it: a child process with the
+ * extra channel, native, which it picks up by ipc_channel_inherit; when it dies
+ * another one takes its place. Each of them is a life of the worker, with a
+ * channel of its own.
+ *
+ * A life ends when its process does; also when its channel ends, whoever has
+ * ended it and why: then the process has the grace time to leave, gets SIGTERM
+ * (Windows: is ended), and after as long again SIGKILL. So a worker is replaced
+ * too that takes too long for its hello (set_connect_timeout of the channel's
+ * options) or isn't heard any more (set_heartbeat), and closing the channel is
+ * the way to have a fresh one.
+ *
+ * What was under way when a life ends is told as with any channel: calls end
+ * with an error, sends too. Nothing is sent again by itself, for nobody knows
+ * how much of it was done: a job that must be done is given to another worker
+ * by the callback in which its call has failed, or to the next life in
+ * on_ready. See examples/hash_files.c. */
+typedef struct ipc_worker_s ipc_worker_t;
+
+/* A life has begun: the process runs and has said hello. `channel` is its
+ * channel, with the worker's data. It may be used as any, also closed, but
+ * needn't be: the worker closes it at the end of the life. */
+typedef void (*ipc_worker_ready_cb)(ipc_worker_t* worker,
+                                    ipc_channel_t* channel);
+
+typedef struct ipc_worker_exit_s {
+  /* 0: the process has ended by itself, or by a signal that wasn't ours, or
+   * ipc_worker_close has killed it;
+   * UV_ETIMEDOUT: it was made to go, for no hello came, or it wasn't heard, or
+   * it didn't leave within the grace time after its channel's end or a quit;
+   * UV_EPROTO, UV_EMSGSIZE, ...: what else has broken its channel;
+   * UV_ENOENT, UV_EMFILE, ...: there was none, it couldn't be spawned again. */
+  int status;
+  int64_t exit_status; /* as for a child; 0 where there was none */
+  int term_signal;
+  /* The next one is spawned after so long; IPC_CHANNEL_INFINITE: none is. */
+  int restart_ms;
+} ipc_worker_exit_t;
+
+/* A life is over: its process has ended, and its channel is gone, after the
+ * last callback of either. Or the attempt to begin one has failed. A quit or
+ * close in here is in time to stop the restart. `told` lives until the callback
+ * returns. */
+typedef void (*ipc_worker_exit_cb)(ipc_worker_t* worker,
+                                   const ipc_worker_exit_t* told);
+typedef void (*ipc_worker_close_cb)(ipc_worker_t* worker);
+
+typedef struct ipc_worker_options_s {
+  uint64_t opaque[96];
+} ipc_worker_options_t;
+
+/* As for a child; but the spawn copies all strings and lists, for the lives to
+ * come, so that they are borrowed until it returns. */
+IPC_CHANNEL_EXTERN void ipc_worker_options_init(ipc_worker_options_t* options,
+                                                const char* file,
+                                                const char* const* args);
+IPC_CHANNEL_EXTERN const char* ipc_worker_options_error(
+    const ipc_worker_options_t* options);
+/* As ipc_child_options_set_env; the default is this process's at the time of
+ * each life's spawn. */
+IPC_CHANNEL_EXTERN int ipc_worker_options_set_env(ipc_worker_options_t* options,
+                                                  const char* const* env);
+IPC_CHANNEL_EXTERN int ipc_worker_options_set_directory(
+    ipc_worker_options_t* options, const char* path);
+/* Slots 0 to 2: IPC_CHILD_INHERIT, IPC_CHILD_NULL, or for 2
+ * IPC_CHILD_STDOUT. */
+IPC_CHANNEL_EXTERN int ipc_worker_options_set_stdio(
+    ipc_worker_options_t* options, unsigned int slot, ipc_child_stdio_t stdio);
+/* The callbacks and limits of each life's channel; UV_EINVAL: not the native
+ * framing. Borrowed until the spawn, whose memory comes from their allocator.
+ * NULL, and without this: the defaults, and the channel is pulled from. */
+IPC_CHANNEL_EXTERN int ipc_worker_options_set_channel(
+    ipc_worker_options_t* options, const ipc_channel_options_t* channel);
+/* A life's end, or a spawn that fails, is followed by another spawn after
+ * `first_ms`, then after twice as long each time up to `max_ms`, give or take a
+ * quarter at random; 1 ms to a day each, first_ms <= max_ms; default 100 ms and
+ * 10 s. A life that was connected for `max_ms` begins anew with `first_ms`.
+ * IPC_CHANNEL_INFINITE as `first_ms`: never, whatever `max_ms`. */
+IPC_CHANNEL_EXTERN int ipc_worker_options_set_restart(
+    ipc_worker_options_t* options, int first_ms, int max_ms);
+/* How long the process may take to leave once its channel has ended, 0 or more,
+ * or IPC_CHANNEL_INFINITE; default 5000 ms. */
+IPC_CHANNEL_EXTERN int ipc_worker_options_set_grace(
+    ipc_worker_options_t* options, int grace_ms);
+IPC_CHANNEL_EXTERN int ipc_worker_options_on_ready(
+    ipc_worker_options_t* options, ipc_worker_ready_cb cb);
+IPC_CHANNEL_EXTERN int ipc_worker_options_on_exit(ipc_worker_options_t* options,
+                                                  ipc_worker_exit_cb cb);
+
+/* Spawns the first life, and keeps the loop alive until a quit or close, or the
+ * last life's end. Errors of ipc_child_spawn, see ipc_worker_options_error; no
+ * other attempt is made then, and nothing is left behind. */
+IPC_CHANNEL_EXTERN int ipc_worker_spawn(uv_loop_t* loop,
+                                        const ipc_worker_options_t* options,
+                                        void* data,
+                                        ipc_worker_t** worker);
+
+IPC_CHANNEL_EXTERN void* ipc_worker_data(const ipc_worker_t* worker);
+/* The channel of this life, from its on_ready until its end; else NULL. */
+IPC_CHANNEL_EXTERN ipc_channel_t* ipc_worker_channel(
+    const ipc_worker_t* worker);
+/* Of this life's process; 0: there is none. */
+IPC_CHANNEL_EXTERN int ipc_worker_pid(const ipc_worker_t* worker);
+/* How many lives have begun after the first. */
+IPC_CHANNEL_EXTERN uint64_t ipc_worker_restarts(const ipc_worker_t* worker);
+/* As ipc_child_kill; it is restarted all the same. UV_ESRCH: there is none. */
+IPC_CHANNEL_EXTERN int ipc_worker_kill(ipc_worker_t* worker, int signum);
+/* Asks it to go, and restarts it no more: closes the channel, which delivers
+ * what was sent, as far as the channel's close timeout and the process take it;
+ * then as ipc_child_quit. A grace time that runs already begins anew with this
+ * one. on_exit tells. UV_ESRCH: between two lives, or after the last: there is
+ * no process, and on_exit isn't called any more. UV_EALREADY: asked, or closed,
+ * before. */
+IPC_CHANNEL_EXTERN int ipc_worker_quit(ipc_worker_t* worker, int grace_ms);
+/* Releases the worker, with or without a quit before: kills its process where
+ * there is one, drops its channel, waits for neither. `cb` may be NULL and is
+ * the last callback; the on_exit of a life comes before. UV_EALREADY. */
+IPC_CHANNEL_EXTERN int ipc_worker_close(ipc_worker_t* worker,
+                                        ipc_worker_close_cb cb);
 
 /* ---- Blocking ----------------------------------------------------------- */
 

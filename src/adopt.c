@@ -74,12 +74,14 @@ int ipc_channel_open(uv_loop_t* loop,
 static int holds_bytes(const ipc_channel_t* channel) {
   const ipc__hub_t* hub = channel->hub;
 
-  if (channel->queue.records.count > 0 || channel->write_busy) return 1;
+  if (channel->traffic->queue.records.count > 0 || channel->write_busy)
+    return 1;
   if (channel->shutdown_due || ipc__posters_hold(channel)) return 1;
   /* Its hello, and our end behind it. */
   if (channel->state == IPC__CONNECTING) return channel->fin_queued;
   if (hub->window.channel == channel && hub->window.size > 0) return 1;
-  return ipc__queue_bytes(&channel->queue) > 0 || channel->partial_size > 0;
+  return ipc__queue_bytes(&channel->traffic->queue) > 0 ||
+         channel->traffic->kept.size > 0;
 }
 
 int ipc_channel_release(ipc_channel_t* channel, uv_os_fd_t* handle) {

@@ -297,7 +297,7 @@ static void on_received(ipc_channel_t* channel,
 
   if (wait == NULL) return;
   /* Its place in the order can't be had twice. */
-  if (be_over_with(wait, channel, &channel->lent, status, data, size) !=
+  if (be_over_with(wait, channel, &channel->pulls->lent, status, data, size) !=
       status) {
     ipc__channel_broken(channel, UV_ENOMEM);
   }

@@ -14,6 +14,7 @@ ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
   channel = ipc__calloc(&hub->settings.allocator, sizeof(*channel));
   if (channel == NULL) return NULL;
   channel->hub = hub;
+  channel->traffic = (ipc__traffic_t*) &ipc__no_traffic;
   ipc__hub_ref(hub);
   return channel;
 }
@@ -78,23 +79,13 @@ void ipc__channel_opened(ipc_channel_t* channel) {
   ipc__hub_due(channel->hub, channel);
 }
 
-static void on_retry(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel = ipc__channel_of_retry(deadline);
-
-  ipc__hub_due(channel->hub, channel);
-}
-
-void ipc__channel_serve_again(ipc_channel_t* channel, int ms) {
-  uint64_t at = channel->retry.at; /* 0: not set */
-
-  if (at != 0 && at <= uv_now(channel->hub->loop) + (uint64_t) ms) return;
-  ipc__hub_set_deadline(channel->hub, &channel->retry, ms, 1, on_retry);
-}
-
 /* Waits for nothing any more, and gives the connection up. */
 static void let_go(ipc_channel_t* channel) {
   ipc__hub_clear_deadline(channel->hub, &channel->deadline);
-  ipc__hub_clear_deadline(channel->hub, &channel->retry);
+  if (channel->client != NULL) {
+    ipc__hub_clear_deadline(channel->hub, &channel->client->retry);
+  }
+  ipc__channel_serve_no_more(channel);
   ipc__channel_close_stream(channel);
   ipc__hub_due(channel->hub, channel);
 }
@@ -198,7 +189,7 @@ static void handle_early_end(ipc_channel_t* channel) {
   if (!channel->read_ended) return;
   /* A raw client may leave when it has said all. */
   if (channel->is_waiting && !ipc__channel_is_native(channel) &&
-      channel->partial_size > 0) {
+      channel->traffic->kept.size > 0) {
     return;
   }
   if (channel->state == IPC__REFUSING) {
@@ -259,6 +250,13 @@ static void tell_end(ipc_channel_t* channel) {
   }
 }
 
+int ipc__channel_told_error(const ipc_channel_t* channel) {
+  if (!channel->was_open) {
+    return channel->connect_told ? channel->connect_status : 0;
+  }
+  return channel->end_told ? channel->end_status : 0;
+}
+
 static void tell_follower(ipc_channel_t* channel) {
   if (channel->follower == NULL) return;
   if (!channel->end_told && channel->state < IPC__CLOSING) return;
@@ -294,7 +292,7 @@ static void take_posts(ipc_channel_t* channel) {
 /* Raw: ends our direction once all is written. */
 static void shut_down(ipc_channel_t* channel) {
   if (!channel->shutdown_due || channel->state != IPC__OPEN) return;
-  if (ipc__queue_bytes(&channel->queue) > 0) return;
+  if (ipc__queue_bytes(&channel->traffic->queue) > 0) return;
   channel->shutdown_due = 0;
   if (channel->error == 0) ipc__stream_shutdown(&channel->stream);
 }
@@ -336,9 +334,8 @@ static void release(ipc_channel_t* channel) {
   if (channel->follower != NULL) channel->follower->on_gone(channel->follower);
   if (channel->server != NULL) ipc__server_forget(channel);
   if (channel->client != NULL) ipc__client_release(channel);
-  ipc__channel_drop_partial(channel);
   ipc__channel_release_pulls(channel);
-  ipc__queue_drop(hub, &channel->queue);
+  ipc__channel_drop_traffic(channel);
   ipc__free(&hub->settings.allocator, channel);
   ipc__hub_unref(hub);
 }
@@ -350,7 +347,7 @@ void ipc__channel_serve(ipc_channel_t* channel) {
   ipc__channel_tell_state(channel);
   tell_connect(channel);
   if (channel->state == IPC__OPEN || channel->state == IPC__CLOSING) {
-    ipc__channel_deliver_partial(channel);
+    ipc__channel_deliver_kept(channel);
     ipc__channel_check_cut(channel);
   }
   ipc__channel_tell_state(channel);
@@ -366,6 +363,7 @@ void ipc__channel_serve(ipc_channel_t* channel) {
   shut_down(channel);
   if (channel->client != NULL) ipc__client_turn_over(channel);
   ipc__channel_update_reading(channel);
+  ipc__channel_settle(channel);
   if (channel->state == IPC__CLOSING) ipc__channel_check_closed(channel);
   if (channel->state == IPC__DESTROYING &&
       channel->stream_state == IPC__STREAM_NONE && !channel->is_due) {

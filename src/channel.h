@@ -57,6 +57,11 @@ typedef struct ipc__client_s {
   int reconnect_first_ms; /* 0: off */
   int reconnect_max_ms;
   int backoff_ms; /* before the next attempt to make another */
+  ipc_channel_t* channel;
+  ipc__deadline_t retry; /* the next attempt */
+  uint64_t sent_before;  /* these three: on earlier connections */
+  uint64_t received_before;
+  uint64_t confirmed_before;
   int is_reconnecting;
   int lost_status;  /* why the last connection went */
   int restart_due;  /* the queue is still that of the last connection */
@@ -70,6 +75,31 @@ typedef struct ipc__client_s {
   uint32_t random;
 } ipc__client_t;
 
+/* The beginning of a frame whose end has not come; while the channel is paused,
+ * what came and was not delivered. */
+typedef struct ipc__kept_s {
+  uint8_t* memory; /* NULL: nothing */
+  size_t capacity;
+  size_t start; /* bytes at its front that are done with */
+  size_t size;  /* bytes behind those */
+  ipc__search_t search;
+} ipc__kept_t;
+
+/* What a channel has only while something is on its way; where nothing is, it
+ * shares a constant with all others. */
+typedef struct ipc__traffic_s {
+  ipc_channel_t* channel;
+  struct ipc__traffic_s* next; /* of those that nobody has */
+  ipc__deadline_t again;       /* serve it then */
+
+  ipc__queue_t queue;
+  size_t early;      /* bytes written ahead of the hello, kept in the queue */
+  uint64_t pong_end; /* queue position behind the last PONG, */
+  uint64_t fin_ack_end; /* and behind the FIN-ACK */
+
+  ipc__kept_t kept;
+} ipc__traffic_t;
+
 /* Memory that the user reads from. */
 typedef struct ipc__lent_s {
   void* memory; /* NULL: none */
@@ -78,6 +108,7 @@ typedef struct ipc__lent_s {
 
 /* What is there only for those who use it: pull style and calls. */
 typedef struct ipc__pulls_s {
+  ipc__lent_t lent; /* by the last receive */
   ipc__ops_t receives;
   ipc__ops_t readies;
   ipc__ops_t calls;
@@ -88,9 +119,12 @@ typedef struct ipc__pulls_s {
 } ipc__pulls_t;
 
 /* Who else in the library is to know what becomes of a channel; 0 or one for
- * each. Both are called where the user's callbacks are. */
+ * each. All are called where the user's callbacks are. */
 typedef struct ipc__follower_s ipc__follower_t;
 struct ipc__follower_s {
+  /* on_connect(0) was called, and has left the connection alone. May be NULL.
+   */
+  void (*on_open)(ipc__follower_t* follower);
   /* Nothing more is received: on_end was called, or the channel is closed. May
    * come more than once. */
   void (*on_end)(ipc__follower_t* follower);
@@ -108,39 +142,22 @@ struct ipc_channel_s {
   ipc_channel_t* next;
   ipc_channel_t* due_next;  /* in the hub's list */
   ipc__deadline_t deadline; /* of the state: connect, hello, idle, close */
-  ipc__deadline_t retry;    /* CONNECTING: the next attempt; else serve again */
-
-  ipc__queue_t queue;
-  size_t early; /* bytes written ahead of the hello, kept in the queue */
-
-  /* The beginning of a frame whose end has not come; while paused, what came
-   * and was not delivered. */
-  uint8_t* partial;
-  size_t partial_start; /* bytes at its front that are done with */
-  size_t partial_size;  /* bytes behind those */
-  size_t partial_memory;
-  size_t partial_want; /* the whole frame's size; 0: not known */
-  size_t scanned;      /* bytes in front in which no end of a message is */
-
-  ipc__lent_t lent; /* by the last receive */
+  /* Its own, or &ipc__no_traffic: never NULL, and not to be written to before
+   * ipc__channel_own_traffic. */
+  ipc__traffic_t* traffic;
 
   ipc__pulls_t* pulls; /* NULL: nothing pulled yet */
   ipc_poster_t* posters;
   ipc__follower_t* follower; /* NULL: nobody */
   ipc_op_t last_op;
 
-  uint64_t received;    /* messages delivered */
-  uint64_t sent;        /* messages handed to the system */
-  uint64_t unsent;      /* messages that never will be */
-  uint64_t confirmed;   /* as the peer has said */
-  uint64_t sent_before; /* these three: on earlier connections */
-  uint64_t received_before;
-  uint64_t confirmed_before;
-  uint64_t dropped; /* messages, by the slow-reader policy */
+  uint64_t received;  /* messages delivered */
+  uint64_t sent;      /* messages handed to the system */
+  uint64_t unsent;    /* messages that never will be */
+  uint64_t confirmed; /* as the peer has said */
+  uint64_t dropped;   /* messages, by the slow-reader policy */
   uint64_t bytes_received;
   uint64_t bytes_sent;
-  uint64_t pong_end;       /* queue position behind the last PONG, */
-  uint64_t fin_ack_end;    /* and behind the FIN-ACK */
   size_t largest_early;    /* message sent before the peer's limit was known */
   uint32_t peer_max_bytes; /* 0: not known */
   uint32_t room_wanted;    /* by the message that last found none */
@@ -175,7 +192,6 @@ struct ipc_channel_s {
   unsigned int has_idle_grace : 1; /* and to move something */
   unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
-  unsigned int wants_more : 1;   /* partial_want is the least it may be */
   unsigned int write_busy : 1;   /* on_written is to come */
   unsigned int write_off : 1;    /* this stream takes no more writes */
   unsigned int wants_posts : 1;  /* a post found the queue full */
@@ -197,8 +213,19 @@ static inline ipc_channel_t* ipc__channel_of_deadline(
                            offsetof(ipc_channel_t, deadline));
 }
 
-static inline ipc_channel_t* ipc__channel_of_retry(ipc__deadline_t* retry) {
-  return (ipc_channel_t*) ((char*) retry - offsetof(ipc_channel_t, retry));
+/* What was sent and received before the connection that there is. */
+static inline uint64_t ipc__channel_sent_before(const ipc_channel_t* channel) {
+  return channel->client == NULL ? 0 : channel->client->sent_before;
+}
+
+static inline uint64_t ipc__channel_confirmed_before(
+    const ipc_channel_t* channel) {
+  return channel->client == NULL ? 0 : channel->client->confirmed_before;
+}
+
+static inline uint64_t ipc__channel_received_before(
+    const ipc_channel_t* channel) {
+  return channel->client == NULL ? 0 : channel->client->received_before;
 }
 
 /* channel.c: life */
@@ -215,16 +242,32 @@ void ipc__channel_broken(ipc_channel_t* channel, int status);
 void ipc__channel_destroy(ipc_channel_t* channel, int status);
 /* A client is not connected, and makes no further attempts. */
 void ipc__client_failed(ipc_channel_t* channel, int status);
-/* Serves the channel after so long, or earlier where that was asked for: what
- * nobody tells has to be looked at. Not while connecting. */
-void ipc__channel_serve_again(ipc_channel_t* channel, int ms);
 int ipc__channel_is_native(const ipc_channel_t* channel);
 /* Whether it has messages, and whether the system keeps them apart. */
 int ipc__channel_has_messages(const ipc_channel_t* channel);
 int ipc__channel_is_packet(const ipc_channel_t* channel);
+/* What on_connect or on_end has told; 0: neither has told an error. */
+int ipc__channel_told_error(const ipc_channel_t* channel);
 /* on_state, if there is news. */
 void ipc__channel_tell_state(ipc_channel_t* channel);
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
+
+/* channel_traffic.c */
+extern const ipc__traffic_t ipc__no_traffic;
+int ipc__channel_has_traffic(const ipc_channel_t* channel);
+/* Its own, to be written to; NULL: no memory. */
+ipc__traffic_t* ipc__channel_own_traffic(ipc_channel_t* channel);
+/* Gives it back where nothing is on its way; or in any case, with all that is
+ * queued or kept. */
+void ipc__channel_settle(ipc_channel_t* channel);
+void ipc__channel_drop_traffic(ipc_channel_t* channel);
+/* Forgets what is queued. */
+void ipc__channel_drop_queue(ipc_channel_t* channel);
+/* Serves the channel after so long, or earlier where that was asked for: what
+ * nobody tells has to be looked at. */
+void ipc__channel_serve_again(ipc_channel_t* channel, int ms);
+/* Not any more. */
+void ipc__channel_serve_no_more(ipc_channel_t* channel);
 
 /* channel_watch.c: idle timeout and heartbeat */
 /* Sets the deadline of an open channel. */
@@ -297,21 +340,24 @@ void ipc__channel_begin_close(ipc_channel_t* channel);
 void ipc__channel_check_closed(ipc_channel_t* channel);
 
 /* channel_decode.c */
-/* Handles what is in `data`; returns how much of it is done with. */
+/* Handles what is in `data`, of which the first `scanned` bytes have no end of
+ * a message in them; returns how much of it is done with. What comes of the
+ * search in the rest is in the hub's window then. */
 size_t ipc__channel_decode(ipc_channel_t* channel,
                            const uint8_t* data,
-                           size_t size);
+                           size_t size,
+                           size_t scanned);
 
-/* channel_read.c */
-/* Makes libuv's reading agree with the state and with pause. */
-void ipc__channel_update_reading(ipc_channel_t* channel);
-/* Reads once, now, what is there already. UV_EAGAIN: nothing. */
-int ipc__channel_read_now(ipc_channel_t* channel);
+/* channel_kept.c */
+/* Keeps what ipc__channel_decode has left, where nothing is kept. */
+int ipc__channel_keep(ipc_channel_t* channel, const uint8_t* data, size_t size);
+/* Whether the next read is to go behind what is kept, and room for it there. A
+ * packet has to, since it wants exactly its size. */
+int ipc__channel_has_large(const ipc_channel_t* channel);
+int ipc__channel_room_to_keep(ipc_channel_t* channel, uv_buf_t* buffer);
 /* Delivers what came before a pause, or while nobody received. */
-void ipc__channel_deliver_partial(ipc_channel_t* channel);
-void ipc__channel_drop_partial(ipc_channel_t* channel);
-/* Ends a channel whose peer has left in the middle of a message. */
-void ipc__channel_check_cut(ipc_channel_t* channel);
+void ipc__channel_deliver_kept(ipc_channel_t* channel);
+void ipc__channel_drop_kept(ipc_channel_t* channel);
 /* The message that lies in front, if a whole one does (raw: all bytes that are
  * there); and `bytes` of the front are done with. */
 int ipc__channel_front(const ipc_channel_t* channel,
@@ -319,9 +365,19 @@ int ipc__channel_front(const ipc_channel_t* channel,
                        size_t* size,
                        size_t* whole);
 void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes);
-/* Hands the memory out with the message in front, where it is all there is and
+/* Lends the memory with the message in front, where it is all there is and
  * large; 0: it isn't. */
-int ipc__channel_steal_front(ipc_channel_t* channel, size_t whole);
+int ipc__channel_steal_front(ipc_channel_t* channel,
+                             size_t whole,
+                             ipc__lent_t* lent);
+
+/* channel_read.c */
+/* Makes libuv's reading agree with the state and with pause. */
+void ipc__channel_update_reading(ipc_channel_t* channel);
+/* Reads once, now, what is there already. UV_EAGAIN: nothing. */
+int ipc__channel_read_now(ipc_channel_t* channel);
+/* Ends a channel whose peer has left in the middle of a message. */
+void ipc__channel_check_cut(ipc_channel_t* channel);
 
 /* channel_limit.c: room in the queue */
 /* Whether a message of this size would find none. */

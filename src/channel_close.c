@@ -12,7 +12,8 @@ static void on_close_deadline(ipc__deadline_t* deadline) {
 /* What will have been received when all is over. It saves the peer, should it
  * close after us, from asking one who is gone. After its FIN it knows. */
 static int queue_count(ipc_channel_t* channel) {
-  if (channel->fin_received || channel->received == channel->received_before) {
+  if (channel->fin_received ||
+      channel->received == ipc__channel_received_before(channel)) {
     return 0;
   }
   return ipc__channel_put_count(channel, IPC__WIRE_TAKEN);
@@ -75,7 +76,7 @@ int ipc_channel_close(ipc_channel_t* channel) {
   switch (channel->state) {
     case IPC__CONNECTING:
     case IPC__GREETING:
-      if (channel->queue.records.count > 0) {
+      if (channel->traffic->queue.records.count > 0) {
         /* What waits to be sent gets its chance. */
         channel->close_due = 1;
         ipc__hub_due(channel->hub, channel);
@@ -105,9 +106,10 @@ static int is_settled(const ipc_channel_t* channel) {
     if (channel->read_ended) return 1;
     /* Also where nothing was sent: the peer may be closing too, and its FIN,
      * which asks for our FIN-ACK, comes before its FIN-ACK. */
-    return channel->fin_acked && ipc__queue_bytes(&channel->queue) == 0;
+    return channel->fin_acked &&
+           ipc__queue_bytes(&channel->traffic->queue) == 0;
   }
-  return ipc__queue_bytes(&channel->queue) == 0;
+  return ipc__queue_bytes(&channel->traffic->queue) == 0;
 }
 
 void ipc__channel_check_closed(ipc_channel_t* channel) {

@@ -38,7 +38,7 @@ static int on_fin(ipc_channel_t* channel) {
   if (channel->fin_received) return UV_EPROTO;
   err = ipc__channel_put_count(channel, IPC__WIRE_FIN_ACK);
   if (err != 0) return err;
-  channel->fin_ack_end = channel->queue.queued;
+  channel->traffic->fin_ack_end = channel->traffic->queue.queued;
   channel->fin_received = 1;
   channel->end_status = 0;
   channel->end_due = 1;
@@ -50,11 +50,11 @@ static int on_count(ipc_channel_t* channel, const uint8_t* payload) {
   uint64_t count = ipc__wire_get_u64(payload);
 
   /* Those whose callbacks are due yet are still in the queue's records. */
-  if (count >
-      channel->sent - channel->sent_before + channel->queue.records.count) {
+  if (count > channel->sent - ipc__channel_sent_before(channel) +
+                  channel->traffic->queue.records.count) {
     return UV_EPROTO;
   }
-  channel->confirmed = channel->confirmed_before + count;
+  channel->confirmed = ipc__channel_confirmed_before(channel) + count;
   return 0;
 }
 
@@ -69,10 +69,10 @@ static int on_fin_ack(ipc_channel_t* channel, const uint8_t* payload) {
 static int on_ping(ipc_channel_t* channel, const uint8_t* payload) {
   int err;
 
-  if (channel->pong_end > channel->queue.released) return 0;
+  if (channel->traffic->pong_end > channel->traffic->queue.released) return 0;
   err = ipc__channel_put_control(channel, IPC__WIRE_PONG, payload,
                                  IPC__WIRE_PING_BYTES);
-  if (err == 0) channel->pong_end = channel->queue.queued;
+  if (err == 0) channel->traffic->pong_end = channel->traffic->queue.queued;
   return err;
 }
 
@@ -137,7 +137,7 @@ static void decode_frames(ipc_channel_t* channel) {
     err = ipc__wire_get_header(hub->window.data, max, &frame);
     whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
     if (err == 0 && hub->window.size < whole) {
-      channel->partial_want = whole;
+      hub->window.search.want = whole;
       return;
     }
     if (err == 0 && must_wait(channel, frame.kind)) {
@@ -168,14 +168,14 @@ static void decode_messages(ipc_channel_t* channel) {
   while (is_receiving(channel) && hub->window.size > 0) {
     err = ipc__framing_decode(&hub->settings.format, hub->window.data,
                               hub->window.size, hub->settings.max_message_bytes,
-                              &channel->scanned, &frame);
+                              &hub->window.search.scanned, &frame);
     if (err != 0) {
       ipc__channel_broken(channel, err);
       return;
     }
     if (frame.size == 0 || frame.size > hub->window.size) {
-      channel->wants_more = frame.size == 0;
-      channel->partial_want =
+      hub->window.search.is_least = frame.size == 0;
+      hub->window.search.want =
           frame.size == 0 ? hub->window.size + 1 : frame.size;
       return;
     }
@@ -186,7 +186,7 @@ static void decode_messages(ipc_channel_t* channel) {
     message = hub->window.data + frame.message_start;
     hub->window.data += frame.size;
     hub->window.size -= frame.size;
-    channel->scanned = 0;
+    hub->window.search.scanned = 0;
     ipc__channel_touch(channel);
     deliver(channel, message, frame.message_size);
   }
@@ -208,8 +208,6 @@ static void decode_whole(ipc_channel_t* channel) {
 }
 
 static void decode(ipc_channel_t* channel) {
-  channel->partial_want = 0;
-  channel->wants_more = 0;
   channel->is_holding = 0;
   if (ipc__channel_is_native(channel)) {
     decode_frames(channel);
@@ -224,13 +222,17 @@ static void decode(ipc_channel_t* channel) {
 
 size_t ipc__channel_decode(ipc_channel_t* channel,
                            const uint8_t* data,
-                           size_t size) {
+                           size_t size,
+                           size_t scanned) {
   ipc__hub_t* hub = channel->hub;
   size_t left;
 
   hub->window.channel = channel;
   hub->window.data = data;
   hub->window.size = size;
+  hub->window.search.want = 0;
+  hub->window.search.is_least = 0;
+  hub->window.search.scanned = scanned;
   if (channel->state == IPC__GREETING && !channel->is_waiting &&
       ipc__channel_is_native(channel)) {
     ptrdiff_t greeted = ipc__channel_greet(channel, data, size);

@@ -32,7 +32,7 @@ static ptrdiff_t told_no(ipc_channel_t* channel, int verdict) {
 /* The server has taken the connection: what was written ahead is sent for good,
  * and the rest may follow. */
 static ptrdiff_t told_yes(ipc_channel_t* channel) {
-  size_t early = channel->early;
+  size_t early = channel->traffic->early;
 
   if (channel->largest_early > channel->peer_max_bytes) {
     return reject(channel, UV_EMSGSIZE);
@@ -40,9 +40,9 @@ static ptrdiff_t told_yes(ipc_channel_t* channel) {
   if (channel->called_early && !(channel->peer_features & IPC__FEATURE_CALLS)) {
     return reject(channel, UV_EPROTONOSUPPORT);
   }
-  channel->early = 0;
+  channel->traffic->early = 0;
   ipc__channel_opened(channel);
-  ipc__queue_release(channel->hub, &channel->queue, early);
+  ipc__queue_release(channel->hub, &channel->traffic->queue, early);
   ipc__client_succeeded(channel);
   return IPC__WIRE_HELLO_BYTES;
 }

@@ -83,9 +83,9 @@ int ipc_channel_stats(const ipc_channel_t* channel,
   stats->messages_sent = channel->sent;
   stats->bytes_received = channel->bytes_received;
   stats->bytes_sent = channel->bytes_sent;
-  stats->messages_queued = channel->queue.records.count;
-  stats->bytes_queued = ipc__queue_bytes(&channel->queue);
-  if (channel->read_ended) stats->bytes_cut = channel->partial_size;
+  stats->messages_queued = channel->traffic->queue.records.count;
+  stats->bytes_queued = ipc__queue_bytes(&channel->traffic->queue);
+  if (channel->read_ended) stats->bytes_cut = channel->traffic->kept.size;
   if (channel->client != NULL) {
     stats->connect_attempts = channel->client->attempts;
     stats->reconnects = channel->client->reconnects;

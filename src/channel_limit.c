@@ -25,8 +25,8 @@ static int is_starved(const ipc_channel_t* channel, size_t size) {
 
 static int is_full_itself(const ipc_channel_t* channel, size_t size) {
   const ipc__settings_t* settings = &channel->hub->settings;
-  size_t queued = ipc__queue_bytes(&channel->queue);
-  uint32_t messages = channel->queue.records.count;
+  size_t queued = ipc__queue_bytes(&channel->traffic->queue);
+  uint32_t messages = channel->traffic->queue.records.count;
 
   if (messages == 0) return 0;
   return messages >= settings->max_queue_messages ||
@@ -40,7 +40,7 @@ int ipc__channel_is_full(const ipc_channel_t* channel, size_t size) {
 
 size_t ipc__channel_room(const ipc_channel_t* channel, size_t size) {
   size_t max = channel->hub->settings.max_queue_bytes;
-  size_t queued = ipc__queue_bytes(&channel->queue);
+  size_t queued = ipc__queue_bytes(&channel->traffic->queue);
   size_t left = total_left(channel);
 
   if (is_full_itself(channel, size)) {
@@ -55,8 +55,10 @@ size_t ipc__channel_room(const ipc_channel_t* channel, size_t size) {
 int ipc__channel_is_drained(const ipc_channel_t* channel) {
   const ipc__settings_t* settings = &channel->hub->settings;
 
-  return ipc__queue_bytes(&channel->queue) <= settings->max_queue_bytes / 2 &&
-         channel->queue.records.count <= settings->max_queue_messages / 2 &&
+  return ipc__queue_bytes(&channel->traffic->queue) <=
+             settings->max_queue_bytes / 2 &&
+         channel->traffic->queue.records.count <=
+             settings->max_queue_messages / 2 &&
          !ipc__channel_is_full(channel, channel->room_wanted);
 }
 
@@ -83,7 +85,7 @@ typedef struct droppable_s {
 
 /* The oldest one alone, or all. */
 static droppable_t find_droppable(const ipc_channel_t* channel, int all) {
-  const ipc__queue_t* queue = &channel->queue;
+  const ipc__queue_t* queue = &channel->traffic->queue;
   uint64_t written = ipc__channel_written_to(channel);
   droppable_t found = {0};
   uint32_t i;
@@ -114,8 +116,8 @@ static int fits_without(const ipc_channel_t* channel,
   const ipc__settings_t* settings = &channel->hub->settings;
   size_t total = settings->max_total_queue_bytes;
   size_t others = channel->hub->queued_bytes - dropped->bytes;
-  size_t queued = ipc__queue_bytes(&channel->queue) - dropped->bytes;
-  uint32_t messages = channel->queue.records.count - dropped->count;
+  size_t queued = ipc__queue_bytes(&channel->traffic->queue) - dropped->bytes;
+  uint32_t messages = channel->traffic->queue.records.count - dropped->count;
 
   if (others > 0 && (others >= total || size > total - others)) return 0;
   if (dropped->is_all || messages == 0) return 1;
@@ -151,7 +153,8 @@ static int holds_its_share(const ipc_channel_t* channel, size_t size) {
   size_t total = channel->hub->settings.max_total_queue_bytes;
 
   if (is_full_itself(channel, size) || server == NULL) return 1;
-  return ipc__queue_bytes(&channel->queue) >= total / (server->instances + 1);
+  return ipc__queue_bytes(&channel->traffic->queue) >=
+         total / (server->instances + 1);
 }
 
 int ipc__channel_make_room(ipc_channel_t* channel, size_t size) {

@@ -16,8 +16,8 @@ ipc__pulls_t* ipc__channel_pulls(ipc_channel_t* channel) {
 }
 
 void ipc__channel_release_pulls(ipc_channel_t* channel) {
-  ipc__channel_give_lent(channel, &channel->lent);
   if (channel->pulls == NULL) return;
+  ipc__channel_give_lent(channel, &channel->pulls->lent);
   ipc__channel_give_lent(channel, &channel->pulls->reply);
   ipc__free(&channel->hub->settings.allocator, channel->pulls);
 }
@@ -128,7 +128,7 @@ int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size) {
   cb = op->cb.recv;
   arg = op->arg;
   ipc__op_release(channel->hub, op);
-  ipc__channel_give_lent(channel, &channel->lent);
+  ipc__channel_give_lent(channel, &channel->pulls->lent);
   channel->received++;
   cb(channel, arg, 0, data, size);
   return 1;

@@ -88,6 +88,7 @@ static int put_message(ipc_channel_t* channel,
   ipc__wrap_t wrap;
   int err;
 
+  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
   err = wrap_message(channel, send, size, &wrap);
   if (err != 0) return err;
   put.head = wrap.head;
@@ -99,7 +100,7 @@ static int put_message(ipc_channel_t* channel,
   put.count = send->count;
   put.borrow = send->borrow && size > COPY_BYTES;
   put.record = record;
-  return ipc__queue_put(channel->hub, &channel->queue, &put);
+  return ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
 }
 
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
@@ -127,7 +128,7 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   }
 
   /* Small messages gather in one staging block; what fills it must go. */
-  if (ipc__queue_bytes(&channel->queue) >= IPC__QUEUE_BLOCK_BYTES) {
+  if (ipc__queue_bytes(&channel->traffic->queue) >= IPC__QUEUE_BLOCK_BYTES) {
     ipc__channel_write(channel);
   }
   ipc__hub_due(channel->hub, channel);
@@ -223,10 +224,11 @@ static void on_send_deadline(ipc__deadline_t* deadline) {
                           on_send_deadline);
   } else if (err == UV_EBUSY) {
     /* It goes on by itself; its user is told now. */
-    record = ipc__queue_record(&channel->queue,
-                               ipc__queue_find(&channel->queue, op->id));
-    if (record->end <= channel->queue.released) return; /* just done */
-    if (message_size(record) == 0) return;              /* nothing to count */
+    record =
+        ipc__queue_record(&channel->traffic->queue,
+                          ipc__queue_find(&channel->traffic->queue, op->id));
+    if (record->end <= channel->traffic->queue.released) return; /* just done */
+    if (message_size(record) == 0) return; /* nothing to count */
     record->op = NULL;
     record->cb = NULL;
     record->is_told = 1;
@@ -356,12 +358,12 @@ int ipc_channel_try_send(ipc_channel_t* channel,
 
 static int has_begun(const ipc_channel_t* channel,
                      const ipc__record_t* record) {
-  return record->end <= channel->queue.released ||
+  return record->end <= channel->traffic->queue.released ||
          ipc__record_start(record) < ipc__channel_written_to(channel);
 }
 
 int ipc__channel_has_begun(const ipc_channel_t* channel, ipc_op_t id) {
-  const ipc__queue_t* queue = &channel->queue;
+  const ipc__queue_t* queue = &channel->traffic->queue;
   uint32_t i = ipc__queue_find(queue, id);
   const ipc__record_t* record;
 
@@ -371,7 +373,7 @@ int ipc__channel_has_begun(const ipc_channel_t* channel, ipc_op_t id) {
 }
 
 int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
-  ipc__queue_t* queue = &channel->queue;
+  ipc__queue_t* queue = &channel->traffic->queue;
   uint32_t i = ipc__queue_find(queue, id);
   ipc__record_t* record;
   uint64_t start;
@@ -387,14 +389,15 @@ int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
   err = ipc__queue_withdraw(channel->hub, queue, i, status);
   if (err != 0) return err;
   /* What is in front has moved up. */
-  if (channel->pong_end <= start) channel->pong_end += size;
-  if (channel->fin_ack_end <= start) channel->fin_ack_end += size;
+  if (channel->traffic->pong_end <= start) channel->traffic->pong_end += size;
+  if (channel->traffic->fin_ack_end <= start)
+    channel->traffic->fin_ack_end += size;
   ipc__hub_due(channel->hub, channel);
   return 0;
 }
 
 int ipc__channel_cancel_send(ipc_channel_t* channel, ipc_op_t id) {
-  ipc__queue_t* queue = &channel->queue;
+  ipc__queue_t* queue = &channel->traffic->queue;
   uint32_t i = ipc__queue_find(queue, id);
 
   if (i < queue->records.count && ipc__queue_record(queue, i)->is_told) {
@@ -438,15 +441,15 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   ipc__record_t record;
   int status;
 
-  while (ipc__queue_pop(channel->hub, &channel->queue, 0, &record)) {
+  while (ipc__queue_pop(channel->hub, &channel->traffic->queue, 0, &record)) {
     call_back(channel, &record, record.status, message_size(&record));
   }
   if (!is_hopeless(channel)) return;
   /* A record is complete at the byte where it ends, so they go first. */
   status = channel->error != 0 ? channel->error : UV_ECANCELED;
-  while (ipc__queue_pop(channel->hub, &channel->queue, 1, &record)) {
+  while (ipc__queue_pop(channel->hub, &channel->traffic->queue, 1, &record)) {
     call_back(channel, &record, status,
-              gone_of(&record, channel->queue.released));
+              gone_of(&record, channel->traffic->queue.released));
   }
-  ipc__queue_drop(channel->hub, &channel->queue);
+  ipc__channel_drop_queue(channel);
 }

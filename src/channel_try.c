@@ -38,6 +38,7 @@ int ipc_channel_try_recv(ipc_channel_t* channel,
                          const void** data,
                          size_t* size) {
   const uint8_t* front;
+  ipc__pulls_t* pulls;
   size_t whole;
   int err;
 
@@ -46,18 +47,23 @@ int ipc_channel_try_recv(ipc_channel_t* channel,
   *size = 0;
   err = find_front(channel, &front, size, &whole);
   if (err != 0) return err;
-  if (!ipc__channel_steal_front(channel, whole)) {
-    if (ipc__channel_lend(channel, &channel->lent, *size) == NULL) {
-      *size = 0;
-      return UV_ENOMEM;
+  pulls = ipc__channel_pulls(channel);
+  if (pulls == NULL) goto fail_memory;
+  if (!ipc__channel_steal_front(channel, whole, &pulls->lent)) {
+    if (ipc__channel_lend(channel, &pulls->lent, *size) == NULL) {
+      goto fail_memory;
     }
-    if (*size > 0) memcpy(channel->lent.memory, front, *size);
-    front = channel->lent.memory;
+    if (*size > 0) memcpy(pulls->lent.memory, front, *size);
+    front = pulls->lent.memory;
     ipc__channel_take_front(channel, whole);
   }
   channel->received++;
   *data = front;
   return 0;
+
+fail_memory:
+  *size = 0;
+  return UV_ENOMEM;
 }
 
 int ipc_channel_try_recv_vector(ipc_channel_t* channel,
@@ -92,7 +98,9 @@ int ipc_channel_try_recv_vector(ipc_channel_t* channel,
     left -= part;
   }
   channel->received++;
-  ipc__channel_give_lent(channel, &channel->lent);
+  if (channel->pulls != NULL) {
+    ipc__channel_give_lent(channel, &channel->pulls->lent);
+  }
   ipc__channel_take_front(channel, whole);
   return 0;
 }

@@ -73,7 +73,7 @@ static void say(ipc_channel_t* channel, uint8_t kind) {
   static const uint8_t nothing[IPC__WIRE_PING_BYTES];
 
   channel->last_said = now_of(channel);
-  if (ipc__queue_bytes(&channel->queue) > 0) return;
+  if (ipc__queue_bytes(&channel->traffic->queue) > 0) return;
   /* Without memory the next beat may succeed. */
   ipc__channel_put_control(channel, kind, nothing, sizeof(nothing));
 }

@@ -34,10 +34,11 @@ int ipc__channel_put_hello(ipc_channel_t* channel, ipc__verdict_t verdict) {
   uint8_t bytes[IPC__WIRE_HELLO_BYTES];
   ipc__put_t put = {0};
 
+  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
   ipc__channel_make_hello(channel, verdict, bytes);
   put.head = bytes;
   put.head_size = sizeof(bytes);
-  return ipc__queue_put(channel->hub, &channel->queue, &put);
+  return ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
 }
 
 int ipc__channel_put_control(ipc_channel_t* channel,
@@ -48,12 +49,13 @@ int ipc__channel_put_control(ipc_channel_t* channel,
   ipc__put_t put = {0};
   int err;
 
+  if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
   ipc__wire_put_header(header, kind, (uint32_t) size);
   put.head = header;
   put.head_size = sizeof(header);
   put.tail = payload;
   put.tail_size = size;
-  err = ipc__queue_put(channel->hub, &channel->queue, &put);
+  err = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
   if (err == 0) ipc__hub_due(channel->hub, channel);
   return err;
 }
@@ -61,7 +63,8 @@ int ipc__channel_put_control(ipc_channel_t* channel,
 int ipc__channel_put_count(ipc_channel_t* channel, uint8_t kind) {
   uint8_t count[IPC__WIRE_COUNT_BYTES];
 
-  ipc__wire_put_u64(count, channel->received - channel->received_before);
+  ipc__wire_put_u64(count,
+                    channel->received - ipc__channel_received_before(channel));
   return ipc__channel_put_control(channel, kind, count, sizeof(count));
 }
 
@@ -85,25 +88,27 @@ static int is_early(const ipc_channel_t* channel) {
 
 /* How much of the queue behind what is early may be written. */
 static size_t write_limit(const ipc_channel_t* channel) {
-  if (is_early(channel)) return EARLY_BYTES - channel->early;
+  if (is_early(channel)) return EARLY_BYTES - channel->traffic->early;
   /* A write is a packet. */
   if (ipc__channel_is_packet(channel)) {
-    return ipc__queue_whole(&channel->queue, 1);
+    return ipc__queue_whole(&channel->traffic->queue, 1);
   }
   /* Others may write to it too, and a message is to come whole. Such a channel
    * isn't native, so that only messages are in its queue. */
   if (ipc__channel_transport(channel) == IPC_CHANNEL_TRANSPORT_PIPE) {
-    return ipc__queue_whole(&channel->queue, IPC__ATOMIC_BYTES);
+    return ipc__queue_whole(&channel->traffic->queue, IPC__ATOMIC_BYTES);
   }
   /* What is behind the answer to the end is for the next connection. */
   if (channel->fin_received && ipc__client_reconnects(channel)) {
-    return (size_t) (channel->fin_ack_end - channel->queue.released);
+    return (size_t) (channel->traffic->fin_ack_end -
+                     channel->traffic->queue.released);
   }
   return SIZE_MAX;
 }
 
 uint64_t ipc__channel_written_to(const ipc_channel_t* channel) {
-  uint64_t position = channel->queue.released + channel->early;
+  uint64_t position =
+      channel->traffic->queue.released + channel->traffic->early;
 
   if (channel->stream_state == IPC__STREAM_NONE) return position;
   return position + ipc__stream_in_flight(&channel->stream);
@@ -112,11 +117,11 @@ uint64_t ipc__channel_written_to(const ipc_channel_t* channel) {
 static void written(ipc_channel_t* channel, size_t bytes) {
   channel->bytes_sent += bytes;
   ipc__channel_said(channel);
-  if (channel->queue.records.count > 0) ipc__channel_touch(channel);
+  if (channel->traffic->queue.records.count > 0) ipc__channel_touch(channel);
   if (is_early(channel)) {
-    channel->early += bytes;
+    channel->traffic->early += bytes;
   } else {
-    ipc__queue_release(channel->hub, &channel->queue, bytes);
+    ipc__queue_release(channel->hub, &channel->traffic->queue, bytes);
   }
 }
 
@@ -140,9 +145,9 @@ void ipc__channel_write(ipc_channel_t* channel) {
 
   if (channel->stream_state != IPC__STREAM_OPEN) return;
   while (!channel->write_busy && !channel->write_off) {
-    count =
-        ipc__queue_gather(&channel->queue, channel->early, write_limit(channel),
-                          buffers, IPC__STREAM_WRITE_BUFFERS);
+    count = ipc__queue_gather(&channel->traffic->queue, channel->traffic->early,
+                              write_limit(channel), buffers,
+                              IPC__STREAM_WRITE_BUFFERS);
     if (count == 0) return;
     result = ipc__stream_write(&channel->stream, buffers, count);
     if (result > 0) {

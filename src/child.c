@@ -394,15 +394,24 @@ static void close_gracefully(slot_t* slot) {
   if (slot->channel != NULL) ipc_channel_close(slot->channel);
 }
 
-int ipc_child_quit(ipc_child_t* child, int grace_ms) {
-  if (child == NULL || !ipc__op_is_timeout(grace_ms)) return UV_EINVAL;
-  if (child->has_ended) return UV_ESRCH;
-  if (child->is_quitting || child->is_closing) return UV_EALREADY;
+void ipc__child_ask(ipc_child_t* child, int grace_ms) {
+  if (child->has_ended || child->is_closing) return;
   child->is_quitting = 1;
   child->grace_ms = grace_ms;
   close_gracefully(&child->slots[IPC_CHILD_STDIN_SLOT]);
   close_gracefully(&child->slots[IPC_CHILD_EXTRA_SLOT]);
   ipc__timer_start(&child->timer, grace_ms, on_grace_over);
+}
+
+int ipc__child_was_made_to_go(const ipc_child_t* child) {
+  return child->is_asked;
+}
+
+int ipc_child_quit(ipc_child_t* child, int grace_ms) {
+  if (child == NULL || !ipc__op_is_timeout(grace_ms)) return UV_EINVAL;
+  if (child->has_ended) return UV_ESRCH;
+  if (child->is_quitting || child->is_closing) return UV_EALREADY;
+  ipc__child_ask(child, grace_ms);
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "backoff.h"
 #include "channel.h"
 
 /* A server that says "come back" is asked less and less often, down to an
@@ -31,47 +32,26 @@ void ipc__client_hurry(ipc_channel_t* channel, int timeout_ms) {
 }
 
 static void on_retry(ipc__deadline_t* deadline) {
-  ipc_channel_t* channel = ipc__channel_of_retry(deadline);
+  ipc__client_t* client =
+      (ipc__client_t*) ((char*) deadline - offsetof(ipc__client_t, retry));
 
-  channel->client->attempt_due = 1;
-  ipc__hub_due(channel->hub, channel);
-}
-
-/* Give or take a quarter, so that clients which were turned away together don't
- * come back together. */
-static int vary(ipc__client_t* client, int64_t ms) {
-  int64_t spread = ms / 2;
-
-  /* A linear congruential generator; the constants are those of Numerical
-   * Recipes. */
-  client->random = client->random * 1664525u + 1013904223u;
-  ms += (client->random >> 8) % (spread + 1) - spread / 2;
-  return ms < 1 ? 1 : (int) ms;
-}
-
-static int next_interval(ipc__client_t* client) {
-  return vary(client,
-              (int64_t) client->retry_interval_ms * (int64_t) client->patience);
-}
-
-/* The same before another connection is made, each time later. */
-static int next_backoff(ipc__client_t* client) {
-  int backoff = client->backoff_ms;
-
-  client->backoff_ms = backoff > client->reconnect_max_ms / 2
-                           ? client->reconnect_max_ms
-                           : backoff * 2;
-  return vary(client, backoff);
+  client->attempt_due = 1;
+  ipc__hub_due(client->channel->hub, client->channel);
 }
 
 void ipc__client_wait_to_retry(ipc_channel_t* channel) {
-  if (channel->client->is_reconnecting) {
-    ipc__hub_set_deadline(channel->hub, &channel->retry,
-                          next_backoff(channel->client), 1, on_retry);
-    return;
+  ipc__client_t* client = channel->client;
+  int ms;
+
+  if (client->is_reconnecting) {
+    ms = ipc__backoff_next(&client->backoff_ms, client->reconnect_max_ms,
+                           &client->random);
+  } else {
+    ms = ipc__backoff_vary(
+        (int64_t) client->retry_interval_ms * (int64_t) client->patience,
+        &client->random);
   }
-  ipc__hub_set_deadline(channel->hub, &channel->retry,
-                        next_interval(channel->client), 1, on_retry);
+  ipc__hub_set_deadline(channel->hub, &client->retry, ms, 1, on_retry);
 }
 
 /* What another attempt to replace a connection won't change. */
@@ -126,8 +106,8 @@ void ipc__client_attempt_failed(ipc_channel_t* channel, int status) {
   /* Told so by the server itself; what was written goes with the next try. */
   if (client->patience < MAX_PATIENCE) client->patience *= 2;
   channel->state = IPC__CONNECTING;
-  channel->early = 0;
-  ipc__channel_drop_partial(channel);
+  channel->traffic->early = 0; /* its hello is there */
+  ipc__channel_drop_kept(channel);
   ipc__channel_close_stream(channel);
 }
 
@@ -174,6 +154,18 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
   return err;
 }
 
+static void tell_connected(ipc_channel_t* channel) {
+  ipc_connect_cb on_connect = channel->client->on_connect;
+  ipc__follower_t* follower = channel->follower;
+
+  channel->connect_told = 1;
+  if (on_connect != NULL) on_connect(channel, 0);
+  if (follower == NULL || follower->on_open == NULL) return;
+  if (channel->state == IPC__OPEN && !channel->close_due) {
+    follower->on_open(follower);
+  }
+}
+
 void ipc__client_succeeded(ipc_channel_t* channel) {
   ipc__client_t* client = channel->client;
 
@@ -184,10 +176,7 @@ void ipc__client_succeeded(ipc_channel_t* channel) {
   client->backoff_ms = client->reconnect_first_ms;
   channel->connection++;
   ipc__channel_tell_state(channel);
-  if (!channel->connect_told) {
-    channel->connect_told = 1;
-    if (client->on_connect != NULL) client->on_connect(channel, 0);
-  }
+  if (!channel->connect_told) tell_connected(channel);
   if (!channel->close_due) return;
   if (channel->state == IPC__OPEN) {
     ipc__channel_begin_close(channel);
@@ -254,14 +243,13 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   client->restart_due = 1;
   client->is_reconnecting = 1;
   channel->state = IPC__CONNECTING;
-  ipc__channel_drop_partial(channel);
-  channel->scanned = 0;
+  ipc__channel_drop_kept(channel);
   channel->is_holding = 0;
   channel->end_due = 0;
   channel->peer_heartbeat_ms = 0;
   channel->peer_max_bytes = 0;
   ipc__hub_clear_deadline(channel->hub, &channel->deadline);
-  ipc__hub_clear_deadline(channel->hub, &channel->retry);
+  ipc__channel_serve_no_more(channel);
   ipc__channel_close_stream(channel);
   ipc__hub_due(channel->hub, channel);
   return 1;
@@ -270,7 +258,7 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
 void ipc__client_turn_over(ipc_channel_t* channel) {
   if (channel->state != IPC__OPEN || !channel->fin_received) return;
   if (!ipc__client_reconnects(channel) || channel->is_holding) return;
-  if (channel->fin_ack_end > channel->queue.released) return;
+  if (channel->traffic->fin_ack_end > channel->traffic->queue.released) return;
   if (ipc__stream_has_unread(&channel->stream)) {
     ipc__channel_serve_again(channel, IPC__UNREAD_POLL_MS);
     return;
@@ -280,9 +268,11 @@ void ipc__client_turn_over(ipc_channel_t* channel) {
 
 /* Makes the queue what the next connection is to begin with. */
 static int restart_queue(ipc_channel_t* channel) {
+  ipc__traffic_t* traffic = ipc__channel_own_traffic(channel);
+  ipc__client_t* client = channel->client;
   uint8_t hello[IPC__WIRE_HELLO_BYTES];
   size_t size = 0;
-  int status = channel->client->lost_status;
+  int status = client->lost_status;
   uint32_t i;
 
   /* The code that a deadline has is not for a send that broke. */
@@ -291,25 +281,26 @@ static int restart_queue(ipc_channel_t* channel) {
     ipc__channel_make_hello(channel, IPC__VERDICT_NONE, hello);
     size = sizeof(hello);
   }
-  channel->sent_before = channel->sent;
-  channel->received_before = channel->received;
-  channel->confirmed_before = channel->confirmed;
+  if (traffic == NULL) return UV_ENOMEM;
+  client->sent_before = channel->sent;
+  client->received_before = channel->received;
+  client->confirmed_before = channel->confirmed;
   channel->fin_received = 0;
-  channel->early = 0;
-  channel->pong_end = 0;
-  channel->fin_ack_end = 0;
+  traffic->early = 0;
+  traffic->pong_end = 0;
+  traffic->fin_ack_end = 0;
   channel->called_early =
       channel->pulls != NULL && channel->pulls->calls.first != NULL;
   channel->largest_early = 0;
-  if (ipc__queue_restart(channel->hub, &channel->queue,
-                         channel->client->lost_at, hello, size, status) != 0) {
+  if (ipc__queue_restart(channel->hub, &traffic->queue, client->lost_at, hello,
+                         size, status) != 0) {
     return UV_ENOMEM;
   }
-  for (i = 0; i < channel->queue.records.count; i++) {
-    const ipc__record_t* record = ipc__queue_record(&channel->queue, i);
+  for (i = 0; i < traffic->queue.records.count; i++) {
+    const ipc__record_t* record = ipc__queue_record(&traffic->queue, i);
 
-    if (record->end <= channel->queue.released) {
-      channel->sent_before++; /* its callback is due */
+    if (record->end <= traffic->queue.released) {
+      client->sent_before++; /* its callback is due */
     } else if (record->size - record->head - record->tail >
                channel->largest_early) {
       channel->largest_early = record->size - record->head - record->tail;
@@ -355,6 +346,7 @@ int ipc__client_create(uv_loop_t* loop,
   if (channel == NULL) goto fail_hub;
   channel->client = ipc__calloc(&settings->allocator, sizeof(*channel->client));
   if (channel->client == NULL) goto fail_channel;
+  channel->client->channel = channel;
   if (ipc__channel_is_native(channel) &&
       ipc__channel_put_hello(channel, verdict) != 0) {
     goto fail_client;
@@ -365,7 +357,7 @@ int ipc__client_create(uv_loop_t* loop,
   return 0;
 
 fail_client:
-  ipc__queue_drop(hub, &channel->queue);
+  ipc__channel_drop_traffic(channel);
   ipc__client_release(channel);
 fail_channel:
   ipc__free(&hub->settings.allocator, channel);
@@ -378,7 +370,7 @@ fail_hub:
 void ipc__client_abandon(ipc_channel_t* channel) {
   ipc__hub_t* hub = channel->hub;
 
-  ipc__queue_drop(hub, &channel->queue);
+  ipc__channel_drop_traffic(channel);
   ipc__client_release(channel);
   ipc__free(&hub->settings.allocator, channel);
   ipc__hub_abandon(hub);
@@ -418,7 +410,7 @@ static int take_options(ipc_channel_t* channel,
   client->connect_timeout_ms = o->connect_timeout_ms;
   client->retry_interval_ms = o->retry_interval_ms;
   client->is_bare = ipc__name_is_bare(o->base.name);
-  client->random = (uint32_t) uv_hrtime() ^ (uint32_t) (uintptr_t) client;
+  client->random = ipc__backoff_seed(client);
   return 0;
 }
 

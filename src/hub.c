@@ -24,6 +24,7 @@ static void on_handle_closed(uv_handle_t* handle) {
     hub->spare_ops = op->next;
     ipc__free(&allocator, op);
   }
+  ipc__hub_release_traffics(hub);
   ipc__free(&allocator, hub->read_buffer);
   ipc__free(&allocator, hub->os_name);
   ipc__free(&allocator, hub);

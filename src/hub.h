@@ -9,6 +9,13 @@
 #include "loop.h"
 #include "options.h"
 
+/* How far the search for the end of the frame in front has come. */
+typedef struct ipc__search_s {
+  size_t want;    /* the whole frame's size; 0: not known */
+  size_t scanned; /* bytes in front in which no end of a message is */
+  int is_least;   /* the frame has `want` bytes at least */
+} ipc__search_t;
+
 /* Spare blocks kept for the next taker, and the most bytes in them. */
 #define IPC__HUB_SPARES 8
 #define IPC__HUB_SPARE_BYTES ((size_t) 4 << 20)
@@ -49,10 +56,13 @@ typedef struct ipc__hub_s {
     ipc_channel_t* channel; /* NULL: nothing */
     const uint8_t* data;
     size_t size;
+    ipc__search_t search;
   } window;
 
   struct ipc__op_s* spare_ops;
   unsigned int spare_op_count;
+  struct ipc__traffic_s* spare_traffics;
+  unsigned int spare_traffic_count;
 
   ipc__deadline_t* deadlines;
   uint32_t deadline_order; /* of the next that is set */
@@ -74,6 +84,9 @@ void ipc__hub_ref(ipc__hub_t* hub);
 void ipc__hub_unref(ipc__hub_t* hub);
 /* The same for one that nobody has used yet: a private loop goes too. */
 void ipc__hub_abandon(ipc__hub_t* hub);
+
+/* channel_traffic.c */
+void ipc__hub_release_traffics(ipc__hub_t* hub);
 
 /* Around everything that libuv or the seam calls. The outermost leave serves
  * the channels that are due. */

@@ -23,6 +23,9 @@
 /* A peer beats three times in an interval, and its loop must have the time. */
 #define MIN_HEARTBEAT_MS 10
 
+/* A day. */
+#define MAX_BACKOFF_MS 86400000
+
 /* Remembers the first bad value and what is wrong with it. */
 int ipc__option_refuse(ipc__options_t* o, int status, const char* format, ...) {
   va_list arguments;
@@ -76,6 +79,20 @@ int ipc__option_check_text(ipc__options_t* o,
   if (text != NULL && text[0] != '\0') return 0;
   return ipc__option_refuse(o, UV_EINVAL, "%s: is %s", option,
                             text == NULL ? "NULL" : "empty");
+}
+
+int ipc__option_check_backoff(ipc__options_t* o,
+                              const char* option,
+                              int first_ms,
+                              int max_ms) {
+  char name[32];
+  int err;
+
+  snprintf(name, sizeof(name), "%s first_ms", option);
+  err = ipc__option_check_range(o, name, first_ms, 1, MAX_BACKOFF_MS);
+  if (err != 0) return err;
+  snprintf(name, sizeof(name), "%s max_ms", option);
+  return ipc__option_check_range(o, name, max_ms, first_ms, MAX_BACKOFF_MS);
 }
 
 void ipc__option_set_name(ipc__options_t* o, const char* name) {

@@ -104,6 +104,20 @@ typedef struct ipc__child_options_s {
   } slots[IPC__CHILD_SLOTS];
 } ipc__child_options_t;
 
+typedef struct ipc__worker_options_s {
+  ipc__options_t base; /* its name is the program's file */
+  const char* const* args;
+  const char* const* env; /* NULL: this process's */
+  const char* directory;  /* NULL: this process's */
+  ipc_child_stdio_t stdio[IPC_CHILD_EXTRA_SLOT];
+  const ipc_channel_options_t* channel; /* NULL: the defaults */
+  ipc_worker_ready_cb on_ready;
+  ipc_worker_exit_cb on_exit;
+  int restart_first_ms; /* IPC_CHANNEL_INFINITE: never */
+  int restart_max_ms;
+  int grace_ms;
+} ipc__worker_options_t;
+
 /* Which way the stream has to go: the native framing speaks both ways whatever
  * its messages do. */
 static inline ipc_access_t ipc__stream_access(const ipc__settings_t* settings) {
@@ -177,6 +191,18 @@ int ipc__option_check_timeout(ipc__options_t* o,
 int ipc__option_check_text(ipc__options_t* o,
                            const char* option,
                            const char* text);
+int ipc__option_check_backoff(ipc__options_t* o,
+                              const char* option,
+                              int first_ms,
+                              int max_ms);
+
+/* options_child.c: the checks that a worker's builder shares. */
+int ipc__option_check_program(ipc__options_t* o,
+                              const char* file,
+                              const char* const* args);
+int ipc__option_check_stdio(ipc__options_t* o,
+                            unsigned int slot,
+                            ipc_child_stdio_t stdio);
 
 /* The contents of a builder; NULL when it was never initialised. */
 const ipc__server_options_t* ipc__server_options(
@@ -189,5 +215,7 @@ const ipc__channel_options_t* ipc__channel_options(
     const ipc_channel_options_t* options);
 const ipc__child_options_t* ipc__child_options(
     const ipc_child_options_t* options);
+const ipc__worker_options_t* ipc__worker_options(
+    const ipc_worker_options_t* options);
 
 #endif /* IPC_CHANNEL_OPTIONS_H */

@@ -26,6 +26,18 @@ const ipc__child_options_t* ipc__child_options(
   return builder_of((ipc_child_options_t*) options);
 }
 
+int ipc__option_check_program(ipc__options_t* o,
+                              const char* file,
+                              const char* const* args) {
+  int err;
+
+  err = ipc__option_check_text(o, "file", file);
+  if (err != 0) return err;
+  if (args != NULL && args[0] != NULL) return 0;
+  return ipc__option_refuse(o, UV_EINVAL, "args: %s",
+                            args == NULL ? "is NULL" : "the first one is NULL");
+}
+
 void ipc_child_options_init(ipc_child_options_t* options,
                             const char* file,
                             const char* const* args) {
@@ -35,11 +47,7 @@ void ipc_child_options_init(ipc_child_options_t* options,
   if (o == NULL) return;
   memset(options, 0, sizeof(*options));
   ipc__option_init(&o->base, CHILD_MAGIC);
-  ipc__option_check_text(&o->base, "file", file);
-  if (args == NULL || args[0] == NULL) {
-    ipc__option_refuse(&o->base, UV_EINVAL, "args: %s",
-                       args == NULL ? "is NULL" : "the first one is NULL");
-  }
+  ipc__option_check_program(&o->base, file, args);
   o->base.name = file;
   o->args = args;
   o->drain_timeout_ms = DEFAULT_DRAIN_MS;
@@ -82,6 +90,20 @@ static int check_slot(ipc__child_options_t* o, unsigned int slot) {
                                  IPC__CHILD_SLOTS - 1);
 }
 
+int ipc__option_check_stdio(ipc__options_t* o,
+                            unsigned int slot,
+                            ipc_child_stdio_t stdio) {
+  int err;
+
+  err = ipc__option_check_range(o, "stdio", stdio, IPC_CHILD_INHERIT,
+                                IPC_CHILD_STDOUT);
+  if (err != 0) return err;
+  if (stdio != IPC_CHILD_STDOUT || slot == IPC_CHILD_STDERR_SLOT) return 0;
+  return ipc__option_refuse(
+      o, UV_EINVAL,
+      "slot %u: only standard error can be the same as standard output", slot);
+}
+
 int ipc_child_options_set_stdio(ipc_child_options_t* options,
                                 unsigned int slot,
                                 ipc_child_stdio_t stdio) {
@@ -90,17 +112,8 @@ int ipc_child_options_set_stdio(ipc_child_options_t* options,
 
   if (o == NULL) return UV_EINVAL;
   err = check_slot(o, slot);
-  if (err == 0) {
-    err = ipc__option_check_range(&o->base, "stdio", stdio, IPC_CHILD_INHERIT,
-                                  IPC_CHILD_STDOUT);
-  }
+  if (err == 0) err = ipc__option_check_stdio(&o->base, slot, stdio);
   if (err != 0) return err;
-  if (stdio == IPC_CHILD_STDOUT && slot != IPC_CHILD_STDERR_SLOT) {
-    return ipc__option_refuse(
-        &o->base, UV_EINVAL,
-        "slot %u: only standard error can be the same as standard output",
-        slot);
-  }
   if (stdio == IPC_CHILD_INHERIT && slot >= STANDARD_SLOTS) {
     return ipc__option_refuse(&o->base, UV_EINVAL,
                               "slot %u: there is nothing to inherit", slot);

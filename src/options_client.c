@@ -10,7 +10,6 @@
 #define DEFAULT_CONNECT_MS 5000
 #define DEFAULT_RETRY_MS 10
 #define MAX_RETRY_MS 60000
-#define MAX_RECONNECT_MS (24 * 60 * 60 * 1000)
 
 static_assert(sizeof(ipc__client_options_t) <= sizeof(ipc_client_options_t),
               "the client builder has outgrown its room");
@@ -173,12 +172,7 @@ int ipc_client_options_set_reconnect(ipc_client_options_t* options,
   int err;
 
   if (o == NULL) return UV_EINVAL;
-  err = ipc__option_check_range(&o->base, "reconnect first_ms", first_ms, 1,
-                                MAX_RECONNECT_MS);
-  if (err == 0) {
-    err = ipc__option_check_range(&o->base, "reconnect max_ms", max_ms,
-                                  first_ms, MAX_RECONNECT_MS);
-  }
+  err = ipc__option_check_backoff(&o->base, "reconnect", first_ms, max_ms);
   if (err != 0) return err;
   o->reconnect_first_ms = first_ms;
   o->reconnect_max_ms = max_ms;

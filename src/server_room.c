@@ -91,7 +91,7 @@ static void surface(ipc_channel_t* channel) {
     channel->fin_received = 1;
     channel->end_status = 0;
     channel->end_due = 1;
-    channel->is_holding = channel->partial_size > 0;
+    channel->is_holding = channel->traffic->kept.size > 0;
   }
   hand_out(channel);
 }

@@ -139,6 +139,8 @@ void fifos(end_t* end);
 /* In reentrancy_child.c. */
 void child_builder(end_t* end);
 void children(end_t* end);
+void worker_builder(end_t* end);
+void workers(end_t* end);
 
 /* What a call answers, having called nobody back. Each public function that
  * the table has is called through one of these, by which test_reentrancy.py

@@ -824,6 +824,8 @@ const call_t calls[] = {
     {"FIFOs", fifos, NEEDS_NOTHING, 0},
     {"builder of children", child_builder, NEEDS_NOTHING, 0},
     {"children", children, NEEDS_NOTHING, 0},
+    {"builder of workers", worker_builder, NEEDS_NOTHING, 0},
+    {"workers", workers, NEEDS_NOTHING, 0},
     {"pump", pump, NEEDS_NOTHING, 1},
 };
 const size_t call_count = TEST_COUNT(calls);

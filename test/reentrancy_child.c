@@ -1,4 +1,4 @@
-/* The calls that make child processes, for the table. */
+/* The calls that make child processes and workers, for the table. */
 #include "child_roles.h"
 #include "reentrancy.h"
 
@@ -74,4 +74,60 @@ void children(end_t* end) {
   assert_int_equal(
       CALL(ipc_channel_inherit(test_loop(), &channel_options, NULL, &channel)),
       UV_ENOENT);
+}
+
+void worker_builder(end_t* end) {
+  const char* const args[] = {"program", NULL};
+  ipc_worker_options_t o;
+  const char* error;
+
+  (void) end;
+  RUN(ipc_worker_options_init(&o, "program", args));
+  SET(ipc_worker_options_set_env(&o, NULL));
+  SET(ipc_worker_options_set_directory(&o, "."));
+  SET(ipc_worker_options_set_stdio(&o, 0, IPC_CHILD_NULL));
+  SET(ipc_worker_options_set_channel(&o, NULL));
+  SET(ipc_worker_options_set_restart(&o, 1, 1));
+  SET(ipc_worker_options_set_grace(&o, 0));
+  SET(ipc_worker_options_on_ready(&o, NULL));
+  SET(ipc_worker_options_on_exit(&o, NULL));
+  RUN(error = ipc_worker_options_error(&o));
+  assert_string_equal(error, "");
+}
+
+static void on_worker_exit(ipc_worker_t* worker,
+                           const ipc_worker_exit_t* told) {
+  (void) worker;
+  assert_int_equal(talk.in_call, 0);
+  assert_int_equal(told->restart_ms, IPC_CHANNEL_INFINITE);
+}
+
+/* The same. */
+void workers(end_t* end) {
+  static char path[1024];
+  const char* args[] = {path, "exit", "0", NULL};
+  size_t size = sizeof(path);
+  ipc_worker_options_t o;
+  ipc_channel_t* channel;
+  ipc_worker_t* worker;
+  uint64_t restarts;
+  void* data;
+  int pid;
+
+  (void) end;
+  assert_int_equal(uv_exepath(path, &size), 0);
+  ipc_worker_options_init(&o, path, args);
+  ipc_worker_options_on_exit(&o, on_worker_exit);
+  SET(ipc_worker_spawn(test_loop(), &o, &o, &worker));
+  RUN(data = ipc_worker_data(worker));
+  assert_ptr_equal(data, &o);
+  RUN(pid = ipc_worker_pid(worker));
+  assert_true(pid > 0);
+  RUN(channel = ipc_worker_channel(worker));
+  assert_null(channel);
+  RUN(restarts = ipc_worker_restarts(worker));
+  assert_int_equal(restarts, 0);
+  CALL(ipc_worker_quit(worker, 60000));
+  CALL(ipc_worker_kill(worker, SIGTERM));
+  SET(ipc_worker_close(worker, NULL));
 }

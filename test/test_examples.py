@@ -415,33 +415,43 @@ def test_activated_by_nobody():
             assert why in server.output(), server.output()
 
 
+def shell_echo(words, path):
+    """`echo WORDS > PATH`, as somebody types it there."""
+    if IS_WINDOWS:
+        command = WRAPPER + ["cmd", "/c", f"echo {words} > {path}"]
+    else:
+        command = ["sh", "-c", f"echo {words} > '{path}'"]
+    subprocess.run(command, check=True, timeout=PATIENCE,
+                   stdin=subprocess.DEVNULL)
+
+
 def test_a_mailbox_that_a_shell_writes_to():
-    path = os.path.join(WORK, "mailbox")
-    with Program("mailbox", path) as program:
-        if IS_WINDOWS:
-            assert program.wait() == 2
-            assert program.output().splitlines() == ["this system has no FIFOs"]
-            return
-        program.wait_for(f"reading {path}\n")
-        echo = 'echo "$1" > "$2"'
+    name = os.path.join(WORK, "mailbox")
+    path = name
+    if IS_WINDOWS:
+        name = name_of("mailbox")
+        path = "\\\\.\\pipe\\" + name
+    with Program("mailbox", name) as program:
+        program.wait_for(f"reading {name}\n")
         for number, command in enumerate(["reload", "two words", "reload", "quit"]):
-            subprocess.run(["sh", "-c", echo, "sh", command, path],
-                           check=True, timeout=PATIENCE)
+            shell_echo(command, path)
             if number == 0:
                 program.wait_for("reload\n")
         assert program.wait() == 0, program.output()
         assert program.output().splitlines()[1:] == [
             "reload", "two words", "reload", "quit"]
-        assert not os.path.exists(path)
+        assert not os.path.exists(name)
 
 
 def test_a_mailbox_where_a_letter_lies():
+    if IS_WINDOWS:
+        return  # a pipe's name is no file's
     path = os.path.join(WORK, "letter")
     with open(path, "w", encoding="ascii") as file:
         file.write("dear")
     with Program("mailbox", path) as program:
-        assert program.wait() == (2 if IS_WINDOWS else 1)
-        assert IS_WINDOWS or "file already exists" in program.output()
+        assert program.wait() == 1
+        assert "file already exists" in program.output()
     with open(path, encoding="ascii") as file:
         assert file.read() == "dear"
 
@@ -475,6 +485,81 @@ def test_run_child_feeds_it():
     with Program("run_child", "a text\n", "no such program") as parent:
         assert parent.wait() == 1
         assert "no such file" in parent.output()
+
+
+def fnv1a(data):
+    value = 14695981039346656037
+    for byte in data:
+        value = (value ^ byte) * 1099511628211 % 2**64
+    return f"{value:016x}"
+
+
+def directory_of_files(count):
+    """With what each of its files is to be told with; and a directory in it."""
+    path = tempfile.mkdtemp(dir=WORK)
+    os.mkdir(os.path.join(path, "not a file"))
+    told = set()
+    for number in range(count):
+        data = os.urandom(number * number * 50)
+        file = f"{path}/file {number}"
+        with open(file, "wb") as out:
+            out.write(data)
+        told.add(f"{fnv1a(data)}  {file}")
+    return path, told
+
+
+def hashes_of(program):
+    """The lines it printed, which a progress line stands between."""
+    lines = re.split(r"[\r\n]+", program.output())
+    return [line for line in lines if re.match(r"[0-9a-f]{16}  ", line)]
+
+
+def test_hash_files():
+    for count in [0, 1, 40]:
+        path, told = directory_of_files(count)
+        with Program("hash_files", path, PROGRAMS["hash_worker"]) as parent:
+            assert parent.wait() == 0, parent.output()
+            said = parent.output()
+        assert sorted(hashes_of(parent)) == sorted(told), said
+        for number in range(1, count + 1):
+            assert f"{number} of {count} files" in said
+        assert said.endswith(f"\n{count} files hashed\n"), said
+
+
+def test_hash_files_of_workers_that_die():
+    """They wait for what comes out of a pipe; the next ones get it."""
+    if IS_WINDOWS:
+        return
+    path, told = directory_of_files(20)
+    pipes = [f"{path}/pipe {number}" for number in range(2)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+        told.add(f"{fnv1a(b'at last')}  {pipe}")
+    with Program("hash_files", path, PROGRAMS["hash_worker"]) as parent:
+        parent.wait_for("20 of 22 files")
+        workers = subprocess.run(
+            ["pgrep", "-P", str(parent.process.pid)], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.split()
+        assert len(workers) == 4, workers
+        for worker in workers:
+            os.kill(int(worker), signal.SIGKILL)
+        parent.wait_for("lost a worker", 4)
+        for pipe in pipes:
+            with open(pipe, "wb") as out:
+                out.write(b"at last")
+        assert parent.wait() == 0, parent.output()
+    assert sorted(hashes_of(parent)) == sorted(told), parent.output()
+
+
+def test_hash_files_without_a_worker():
+    path, _ = directory_of_files(1)
+    for args in [(path, "no such program"), (path + "/none", "no matter")]:
+        with Program("hash_files", *args) as parent:
+            assert parent.wait() == 1
+            assert "no such file" in parent.output()
+    with Program("hash_worker") as worker:
+        assert worker.wait() == 1
+        assert "not a worker: no such file" in worker.output()
 
 
 def test_echo_server_whose_name_is_taken():
