@@ -35,16 +35,17 @@ static void take_from_hub(ipc_channel_t* channel, size_t size) {
 /* How much of the packet in front is to be read. What isn't there yet isn't
  * read for: a packet that came in the meantime would be cut. */
 static int measure_packet(ipc_channel_t* channel) {
-  ipc__traffic_t* traffic = ipc__channel_own_traffic(channel);
+  ipc__traffic_t* traffic;
   ssize_t size;
 
-  if (traffic == NULL) return UV_ENOMEM;
-  if (traffic->kept.size > 0) return 0; /* the rest of one */
+  if (channel->traffic->kept.size > 0) return 0; /* the rest of one */
   size = ipc__stream_next_packet(&channel->stream);
   if (size == UV_EAGAIN) return UV_EAGAIN;
   if (size > 0 && (size_t) size > channel->hub->settings.max_message_bytes) {
     return UV_EMSGSIZE;
   }
+  traffic = ipc__channel_own_traffic(channel);
+  if (traffic == NULL) return UV_ENOMEM;
   traffic->kept.search.want =
       size > 0 ? (size_t) size : 1; /* to hear why not */
   return 0;
