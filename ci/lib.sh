@@ -35,6 +35,9 @@ is_present() {
     ninja) command -v ninja || command -v ninja-build ;;
     libuv) pkg-config --exists 'libuv >= 1.44.2' ;;
     cmocka) pkg-config --exists cmocka ;;
+    nng) echo '#include <nng/nng.h>' | cc -E - ;;
+    zeromq) pkg-config --exists libzmq ;;
+    nanomsg) pkg-config --exists nanomsg ;;
     clang-runtime) compiles_with_sanitizers ;;
     mingw-w64) command -v x86_64-w64-mingw32-gcc ;;
     wine) command -v /usr/lib/wine/wine64 || command -v wine64 ||
@@ -60,6 +63,10 @@ debian_packages() {
     ninja) echo ninja-build ;;
     libuv) echo libuv1-dev ;;
     cmocka) echo libcmocka-dev ;;
+    nng) echo libnng-dev ;;
+    zeromq) echo libzmq3-dev ;;
+    nanomsg) echo libnanomsg-dev ;;
+    node) echo nodejs ;;
     # The runtime's package has the version in its name.
     clang-runtime) apt-cache depends clang |
       sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev llvm/p' ;;
@@ -92,6 +99,19 @@ need() {
   # shellcheck disable=SC2086
   [ -z "$missing" ] || die 'not found here:' $missing \
     '- install that, libraries with headers and pkg-config file, and try again'
+}
+
+# want TOOL...: as need, but goes on without what can't be had. Fails when it
+# has installed something.
+want() {
+  local missing
+  missing=$(missing_of "$@")
+  # shellcheck disable=SC2086
+  if [ -z "$missing" ] || ! command -v apt-get >/dev/null ||
+    ! (apt_install $missing); then
+    return 0
+  fi
+  return 1
 }
 
 # apt_install TOOL...
