@@ -495,7 +495,8 @@ IPC_CHANNEL_EXTERN const char* ipc_server_options_error(
     const ipc_server_options_t* options);
 
 /* Listen on this handle, which somebody else has made, in the place of the name
- * (which isn't used then, and may be NULL): a Unix stream socket that listens.
+ * (which isn't used then, and may be NULL): a Unix socket that listens, for
+ * streams, or with the packet framing for packets, else UV_EPROTOTYPE.
  * It is looked at when the server listens. Who may connect to it, and how many
  * wait there, is its maker's business: set_posix_mode, set_posix_owner and
  * set_pending_instances are UV_EINVAL with it; set_peers and set_peer_group

@@ -374,8 +374,8 @@ int ipc__channel_steal_front(ipc_channel_t* channel,
 /* channel_read.c */
 /* Makes libuv's reading agree with the state and with pause. */
 void ipc__channel_update_reading(ipc_channel_t* channel);
-/* Reads once, now, what is there already. */
-void ipc__channel_read_now(ipc_channel_t* channel);
+/* Reads once, now, what is there already. UV_EAGAIN: nothing. */
+int ipc__channel_read_now(ipc_channel_t* channel);
 /* Ends a channel whose peer has left in the middle of a message. */
 void ipc__channel_check_cut(ipc_channel_t* channel);
 

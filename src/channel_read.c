@@ -35,16 +35,17 @@ static void take_from_hub(ipc_channel_t* channel, size_t size) {
 /* How much of the packet in front is to be read. What isn't there yet isn't
  * read for: a packet that came in the meantime would be cut. */
 static int measure_packet(ipc_channel_t* channel) {
-  ipc__traffic_t* traffic = ipc__channel_own_traffic(channel);
+  ipc__traffic_t* traffic;
   ssize_t size;
 
-  if (traffic == NULL) return UV_ENOMEM;
-  if (traffic->kept.size > 0) return 0; /* the rest of one */
+  if (channel->traffic->kept.size > 0) return 0; /* the rest of one */
   size = ipc__stream_next_packet(&channel->stream);
   if (size == UV_EAGAIN) return UV_EAGAIN;
   if (size > 0 && (size_t) size > channel->hub->settings.max_message_bytes) {
     return UV_EMSGSIZE;
   }
+  traffic = ipc__channel_own_traffic(channel);
+  if (traffic == NULL) return UV_ENOMEM;
   traffic->kept.search.want =
       size > 0 ? (size_t) size : 1; /* to hear why not */
   return 0;
@@ -114,7 +115,10 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
       status == UV_EOF || status == UV_ECONNRESET || status == UV_EPIPE;
 
   channel->read_ended = 1;
-  channel->is_reading = 0;
+  if (channel->is_reading) {
+    uv_read_stop((uv_stream_t*) &channel->stream.pipe);
+    channel->is_reading = 0;
+  }
   ipc__hub_due(channel->hub, channel);
 
   if (!is_gone) {
@@ -133,24 +137,70 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
   }
 }
 
-/* Without room libuv calls on_read at once, with UV_ENOBUFS. */
-static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
-  ipc_channel_t* channel = (ipc_channel_t*) handle;
-
-  (void) suggested;
-  channel->hub->read_error = find_room(channel, buffer);
-}
-
 static int is_behind_kept(const ipc_channel_t* channel, const uv_buf_t* buf) {
   const ipc__kept_t* kept = &channel->traffic->kept;
 
   return kept->memory != NULL && buf->base == (char*) kept->memory + kept->size;
 }
 
+int ipc__channel_read_now(ipc_channel_t* channel) {
+  uv_buf_t buffer;
+  ssize_t result;
+
+  result = find_room(channel, &buffer);
+  if (result == 0) {
+    result = ipc__stream_try_read(&channel->stream, buffer.base, buffer.len);
+  }
+  if (result == UV_EAGAIN) return UV_EAGAIN;
+  if (result > 0) {
+    on_bytes(channel, (size_t) result, is_behind_kept(channel, &buffer));
+  } else {
+    on_stream_end(channel, (int) result);
+  }
+  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+/* Whether libuv only tells that there is something to read. Its own read would
+ * take a peer that leaves between our look at a packet and that read for the
+ * end of all (see ipc__stream_next_packet). */
+static int reads_itself(const ipc_channel_t* channel) {
+  return IPC__HAS_TRY_READ && ipc__channel_is_packet(channel);
+}
+
+/* As many at a time as libuv would read. */
+#define PACKETS_PER_TURN 32
+
+static void read_packets(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  int result = 0;
+  int i;
+
+  for (i = 0; i < PACKETS_PER_TURN && result == 0 && channel->is_reading; i++) {
+    ipc__hub_enter(hub);
+    result = ipc__channel_read_now(channel);
+    ipc__hub_leave(hub);
+  }
+}
+
+/* Without room libuv calls on_read at once, with UV_ENOBUFS. */
+static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
+  ipc_channel_t* channel = (ipc_channel_t*) handle;
+
+  (void) suggested;
+  *buffer = uv_buf_init(NULL, 0);
+  if (reads_itself(channel)) return;
+  channel->hub->read_error = find_room(channel, buffer);
+}
+
 static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   ipc_channel_t* channel = (ipc_channel_t*) stream;
   ipc__hub_t* hub = channel->hub;
 
+  if (reads_itself(channel)) {
+    read_packets(channel);
+    return;
+  }
   if (nread == UV_ENOBUFS) nread = hub->read_error;
   if (nread == 0 || nread == UV_EAGAIN) return; /* nothing has come */
   ipc__hub_enter(hub);
@@ -161,23 +211,6 @@ static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   }
   ipc__hub_due(hub, channel);
   ipc__hub_leave(hub);
-}
-
-void ipc__channel_read_now(ipc_channel_t* channel) {
-  uv_buf_t buffer;
-  ssize_t result;
-
-  result = find_room(channel, &buffer);
-  if (result == 0) {
-    result = ipc__stream_try_read(&channel->stream, buffer.base, buffer.len);
-  }
-  if (result == UV_EAGAIN) return;
-  if (result > 0) {
-    on_bytes(channel, (size_t) result, 0);
-  } else {
-    on_stream_end(channel, (int) result);
-  }
-  ipc__hub_due(channel->hub, channel);
 }
 
 static int start_reading(ipc_channel_t* channel) {

@@ -321,13 +321,18 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
  * over they can't be withdrawn. POSIX: always 0. */
 size_t ipc__stream_in_flight(const ipc__stream_t* stream);
 
-/* Reads what is there already, for the first read after accepting. UV_EAGAIN:
- * nothing (always, on Windows); UV_EOF; an error. */
+/* Reads what is there already, for the first read after accepting, and all
+ * packets. UV_EAGAIN: nothing (always where IPC__HAS_TRY_READ is 0, on
+ * Windows); UV_EOF; an error. */
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size);
 
 /* How many bytes there are of the packet in front, or are left of it; a read
  * takes them in one piece if it asks for exactly so many. UV_EAGAIN: there is
- * none; 0: the end, or an error that the next read tells. */
+ * none; 0: the end, or an error that the next read tells.
+ *
+ * POSIX: a peer that leaves without having read all has ECONNRESET come ahead
+ * of what it sent, once. This and ipc__stream_try_read pass over it; libuv's
+ * read would take it for the end. */
 ssize_t ipc__stream_next_packet(ipc__stream_t* stream);
 
 /* The largest packet that may be written. */

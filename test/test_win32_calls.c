@@ -175,6 +175,23 @@ static void test_instances(void** state) {
   }
 }
 
+/* Every instance of a pipe must be of one type. */
+static void test_message_instances(void** state) {
+  int i;
+
+  (void) state;
+  prepare();
+  ipc_server_options_set_framing(&server_options, IPC_CHANNEL_FRAMING_PACKET);
+  ipc_client_options_set_framing(&client_options, IPC_CHANNEL_FRAMING_PACKET);
+  listen_connect_close();
+  assert_true(made_count >= 2);
+  for (i = 0; i < made_count; i++) {
+    assert_int_equal(made[i].pipe_mode, PIPE_TYPE_MESSAGE | PIPE_READMODE_BYTE |
+                                            PIPE_WAIT |
+                                            PIPE_REJECT_REMOTE_CLIENTS);
+  }
+}
+
 /* The next instance is there before the one with a client is handed out. */
 static void test_next_before_handed_out(void** state) {
   (void) state;
@@ -325,9 +342,13 @@ static void test_probe(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_instances), TEST(test_next_before_handed_out),
-      TEST(test_anybody),   TEST(test_client),
-      TEST(test_one_way),   TEST(test_native_is_duplex),
+      TEST(test_instances),
+      TEST(test_message_instances),
+      TEST(test_next_before_handed_out),
+      TEST(test_anybody),
+      TEST(test_client),
+      TEST(test_one_way),
+      TEST(test_native_is_duplex),
       TEST(test_probe),
   };
 

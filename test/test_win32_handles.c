@@ -276,14 +276,17 @@ static void test_descriptor(void** state) {
 static void check_arguments(unsigned int flags, DWORD direction, DWORD rights) {
   DWORD server = flags & IPC_PAIR_BLOCKING_0 ? 0 : FILE_FLAG_OVERLAPPED;
   DWORD client = flags & IPC_PAIR_BLOCKING_1 ? 0 : FILE_FLAG_OVERLAPPED;
+  DWORD type = flags & IPC_PAIR_PACKET
+                   ? PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE
+                   : PIPE_TYPE_BYTE | PIPE_READMODE_BYTE;
   HANDLE ends[2];
 
   assert_int_equal(ipc__pair_create(flags, 5000, ends), 0);
   assert_int_equal(wcscmp(made.name, opened.name), 0);
   assert_int_equal(made.open_mode,
                    direction | server | FILE_FLAG_FIRST_PIPE_INSTANCE);
-  assert_int_equal(made.pipe_mode, PIPE_TYPE_BYTE | PIPE_READMODE_BYTE |
-                                       PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS);
+  assert_int_equal(made.pipe_mode,
+                   type | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS);
   assert_int_equal(made.instances, 1);
   assert_int_equal(made.bytes[0], 5000);
   assert_int_equal(made.bytes[1], 5000);
@@ -299,7 +302,8 @@ static void test_arguments(void** state) {
   unsigned int flags;
 
   (void) state;
-  for (flags = 0; flags < 32; flags++) {
+  for (flags = 0; flags < 64; flags++) {
+    if ((flags & IPC_PAIR_PACKET) && (flags & IPC_PAIR_ONE_WAY)) continue;
     if (flags & IPC_PAIR_ONE_WAY)
       check_arguments(flags, PIPE_ACCESS_INBOUND, 0x00120082);
     else
