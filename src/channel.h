@@ -310,6 +310,9 @@ void ipc__channel_read_now(ipc_channel_t* channel);
 /* Delivers what came before a pause, or while nobody received. */
 void ipc__channel_deliver_partial(ipc_channel_t* channel);
 void ipc__channel_drop_partial(ipc_channel_t* channel);
+/* Whether there are bytes of a message that isn't there as a whole. Not native,
+ * with none in front. */
+int ipc__channel_is_amid_message(const ipc_channel_t* channel);
 /* Ends a channel whose peer has left in the middle of a message. */
 void ipc__channel_check_cut(ipc_channel_t* channel);
 /* The message that lies in front, if a whole one does (raw: all bytes that are

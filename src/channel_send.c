@@ -50,16 +50,17 @@ static int check_size(const ipc_channel_t* channel, size_t size) {
   return 0;
 }
 
-static int check_send(ipc_channel_t* channel,
-                      const ipc__send_t* send,
-                      size_t size) {
-  int err;
-
+static int check_send(const ipc_channel_t* channel, size_t size) {
   if (!ipc__channel_may_send(channel)) return UV_EPIPE;
   if (!ipc__channel_can_send(channel)) return UV_EACCES;
-  err = check_size(channel, size);
-  if (err != 0 || send->force) return err;
-  if (!ipc__channel_is_full(channel, size)) return 0;
+  return check_size(channel, size);
+}
+
+/* Only for what can be sent: others may be dropped for it. */
+static int find_room(ipc_channel_t* channel,
+                     const ipc__send_t* send,
+                     size_t size) {
+  if (send->force || !ipc__channel_is_full(channel, size)) return 0;
   return ipc__channel_make_room(channel, size);
 }
 
@@ -89,6 +90,7 @@ static int put_message(ipc_channel_t* channel,
   int err;
 
   err = wrap_message(channel, send, size, &wrap);
+  if (err == 0) err = find_room(channel, send, size);
   if (err != 0) return err;
   put.head = wrap.head;
   put.head_size = wrap.head_size;
@@ -110,7 +112,7 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   err = ipc__channel_check_pieces(send->pieces, send->count);
   if (err != 0) return err;
   size = ipc__pieces_size(send->pieces, send->count);
-  err = check_send(channel, send, size);
+  err = check_send(channel, size);
   if (err != 0) return err;
   record.id = channel->last_op + 1;
   record.cb = send->cb;
