@@ -358,6 +358,9 @@ int ipc__channel_room_to_keep(ipc_channel_t* channel, uv_buf_t* buffer);
 /* Delivers what came before a pause, or while nobody received. */
 void ipc__channel_deliver_kept(ipc_channel_t* channel);
 void ipc__channel_drop_kept(ipc_channel_t* channel);
+/* Whether there are bytes of a message that isn't there as a whole. Not native,
+ * with none in front. */
+int ipc__channel_is_amid_message(const ipc_channel_t* channel);
 /* The message that lies in front, if a whole one does (raw: all bytes that are
  * there); and `bytes` of the front are done with. */
 int ipc__channel_front(const ipc_channel_t* channel,

@@ -158,14 +158,15 @@ static void decode_frames(ipc_channel_t* channel) {
 }
 
 /* The same for messages in a format of others. What stays behind without an
- * end has been looked at. */
+ * end has been looked at. Nothing in them is for us, so that a closing channel
+ * has no use for the rest. */
 static void decode_messages(ipc_channel_t* channel) {
   ipc__hub_t* hub = channel->hub;
   const uint8_t* message;
   ipc_frame_t frame;
   int err;
 
-  while (is_receiving(channel) && hub->window.size > 0) {
+  while (channel->state == IPC__OPEN && hub->window.size > 0) {
     err = ipc__framing_decode(&hub->settings.format, hub->window.data,
                               hub->window.size, hub->settings.max_message_bytes,
                               &hub->window.search.scanned, &frame);
@@ -211,10 +212,12 @@ static void decode(ipc_channel_t* channel) {
   channel->is_holding = 0;
   if (ipc__channel_is_native(channel)) {
     decode_frames(channel);
-  } else if (!ipc__channel_can_receive(channel)) {
+  } else if (!ipc__channel_can_receive(channel) ||
+             channel->state == IPC__CLOSING) {
     channel->hub->window.size = 0; /* read only to see the end */
   } else if (ipc__framing_is_foreign(channel->hub->settings.format.framing)) {
     decode_messages(channel);
+    if (channel->state == IPC__CLOSING) channel->hub->window.size = 0;
   } else {
     decode_whole(channel);
   }

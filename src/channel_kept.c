@@ -209,6 +209,14 @@ int ipc__channel_front(const ipc_channel_t* channel,
   return 1;
 }
 
+int ipc__channel_is_amid_message(const ipc_channel_t* channel) {
+  ipc__search_t search;
+  size_t there;
+
+  front_of(channel, &there, &search);
+  return there > 0 && !ipc__channel_is_native(channel);
+}
+
 void ipc__channel_take_front(ipc_channel_t* channel, size_t bytes) {
   ipc__hub_t* hub = channel->hub;
 

@@ -50,7 +50,9 @@ int ipc__channel_receive_end(const ipc_channel_t* channel) {
   if (channel->state != IPC__OPEN || channel->is_holding) return 0;
   if (ipc__client_reconnects(channel) || !channel->fin_received) return 0;
   /* The end of a stream is known before all that came ahead of it is taken. */
-  return ipc__channel_front(channel, &data, &size, &whole) ? 0 : UV_EOF;
+  if (ipc__channel_front(channel, &data, &size, &whole)) return 0;
+  /* Nor is it one where a message was cut: that is about to be told. */
+  return ipc__channel_is_amid_message(channel) ? 0 : UV_EOF;
 }
 
 /* What is held may also be a request, which waits for a resume. */

@@ -95,8 +95,10 @@ static void on_bytes(ipc_channel_t* channel, size_t size, int into_kept) {
   }
 }
 
-/* The end has come in the middle of a message, and all before that is taken. */
+/* The end has come in the middle of a message, and all before that is taken. A
+ * paused channel isn't told so, unless it is asked by a receive. */
 static int is_cut(const ipc_channel_t* channel) {
+  if (channel->is_paused && !ipc__channel_is_pulled(channel)) return 0;
   return channel->state == IPC__OPEN && channel->read_ended &&
          channel->traffic->kept.size > 0 && !channel->is_holding &&
          !ipc__channel_is_native(channel);
@@ -128,7 +130,8 @@ static void on_stream_end(ipc_channel_t* channel, int status) {
   } else if (ipc__channel_is_native(channel)) {
     ipc__channel_broken(channel, UV_ECONNRESET);
   } else if (ipc__client_reconnects(channel)) {
-    channel->fin_received = 1;
+    /* In the middle of a message it is no end. */
+    channel->fin_received = channel->traffic->kept.size == 0;
     ipc__channel_broken(channel, UV_ECONNRESET);
   } else {
     channel->fin_received = 1;

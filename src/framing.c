@@ -172,6 +172,16 @@ static const uint8_t* find_line_end(const uint8_t* data, size_t size) {
   return end != NULL && end[1] == '\n' ? end : NULL;
 }
 
+/* Whether a line without an end can't get one any more: a '\r' alone ends
+ * nothing, unless its '\n' is to come, and neither does a '\n' alone, for which
+ * its sender would wait in vain. */
+static int has_stray_end(const uint8_t* line, size_t size) {
+  const uint8_t* end = size == 0 ? NULL : memchr(line, '\r', size);
+
+  if (end != NULL && end + 1 < line + size) return 1;
+  return size > 0 && memchr(line, '\n', size) != NULL;
+}
+
 /* Whether the line is this header, which is given in lower case. */
 static int is_header(const uint8_t* line, size_t size, const char* name) {
   size_t length = strlen(name);
@@ -234,10 +244,7 @@ static int decode_headers(const uint8_t* data,
     const uint8_t* end = find_line_end(line, limit - at);
 
     if (end == NULL) {
-      /* A '\r' alone ends nothing, unless its '\n' is to come. */
-      const uint8_t* stray = memchr(line, '\r', limit - at);
-
-      if (stray != NULL && stray + 1 < data + limit) return UV_EPROTO;
+      if (has_stray_end(line, limit - at)) return UV_EPROTO;
       return size >= MAX_HEADERS ? UV_EPROTO : 0;
     }
     at = (size_t) (end + 2 - data);
@@ -265,17 +272,15 @@ static int decode_codec(const ipc_codec_t* codec,
                         size_t size,
                         size_t max_bytes,
                         ipc_frame_t* frame) {
+  size_t least;
   int err;
 
   err = codec->decode(data, size, frame, codec->arg);
   if (err != 0) return err < 0 ? err : UV_EPROTO;
-  if (frame->size == 0 || frame->size > size) {
-    size_t least = frame->size > size ? frame->size : size;
-
-    frame->message_size = 0;
-    if (least > max_bytes && least - max_bytes > MAX_AROUND) return UV_EMSGSIZE;
-    return 0;
-  }
+  /* First of all, since of a frame that comes in pieces it is known first. */
+  least = frame->size == 0 ? size : frame->size;
+  if (least > max_bytes && least - max_bytes > MAX_AROUND) return UV_EMSGSIZE;
+  if (frame->size == 0 || frame->size > size) return 0;
   if (frame->message_start > frame->size ||
       frame->message_size > frame->size - frame->message_start) {
     return UV_EPROTO;

@@ -477,7 +477,6 @@ int ipc__queue_restart(ipc__hub_t* hub,
       uint64_t end = record->end;
 
       if (take_out(hub, queue, kept, start) != 0) return UV_ENOMEM;
-      from += start - kept;
       kept = end;
       i++;
     }

@@ -466,6 +466,40 @@ static void test_queue_fails_when_empty(void** state) {
   assert_int_equal(nth, 4);
 }
 
+/* A write was under way into the middle of the second of four: that one is
+ * over, and the two behind it are not. */
+static void test_queue_restart_amid_write(void** state) {
+  ipc__queue_t queue;
+  ipc__record_t record;
+  intptr_t number;
+
+  (void) state;
+  seed = 11;
+  open_queue(&queue);
+  assert_int_equal(put_one(&queue, 92, 0, 0), 0);
+  assert_int_equal(put_one(&queue, 9992, 0, 1), 0);
+  assert_int_equal(put_one(&queue, 12, 0, 2), 0);
+  assert_int_equal(put_one(&queue, 12, 0, 3), 0);
+  ipc__queue_release(&hub, &queue, 200);
+  assert_int_equal(
+      ipc__queue_restart(&hub, &queue, 5000, NULL, 0, UV_ECONNRESET), 0);
+  assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 1);
+  assert_int_equal((intptr_t) record.arg, 1);
+  assert_int_equal(record.status, UV_ECONNRESET);
+  assert_int_equal(record.size, 4900);
+  assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 1);
+  assert_int_equal((intptr_t) record.arg, 0);
+  assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 0);
+  assert_int_equal(ipc__queue_bytes(&queue), 40);
+  for (number = 2; number < 4; number++) {
+    ipc__queue_release(&hub, &queue, 20);
+    assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 1);
+    assert_int_equal((intptr_t) record.arg, number);
+    assert_int_equal(record.status, 0);
+  }
+  close_queue(&queue);
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
       TEST(test_heap),
@@ -480,6 +514,7 @@ int main(int argc, char** argv) {
       TEST(test_queue_drop),
       TEST(test_queue_without_memory),
       TEST(test_queue_fails_when_empty),
+      TEST(test_queue_restart_amid_write),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

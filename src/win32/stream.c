@@ -90,11 +90,13 @@ static int write_status(int status) {
   return status == UV_EOF ? UV_EPIPE : status;
 }
 
+/* Of a write that has failed the peer may have read a part, so that it stays in
+ * flight for good: nothing of it is to be withdrawn, or sent to another. */
 static void on_write(uv_write_t* request, int status) {
   ipc__stream_t* stream = (ipc__stream_t*) request->handle;
   size_t bytes = status == 0 ? stream->os.writing : 0;
 
-  stream->os.writing = 0;
+  if (status == 0) stream->os.writing = 0;
   if (uv_is_closing((uv_handle_t*) &stream->pipe)) status = UV_ECANCELED;
   stream->on_written(stream, write_status(status), bytes);
 }
