@@ -124,10 +124,14 @@ def test_an_empty_packet_is_the_end():
         peer.send(b"")
         peer.send(b"after")
         assert server.stdout.readline() == b"end ok\n"
-        assert peer.recv(100) == b"before"
+        # What came after was never read: Linux says so once, ahead of the rest.
+        try:
+            assert peer.recv(100) == b"before"
+        except ConnectionResetError:
+            assert peer.recv(100) == b"before"
         try:
             assert peer.recv(100) == b""
-        except ConnectionResetError:  # what came after was never read
+        except ConnectionResetError:
             pass
 
 
