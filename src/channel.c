@@ -35,6 +35,7 @@ int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
   channel->stream_state = IPC__STREAM_OPEN;
   channel->read_ended = 0;
   channel->write_off = 0;
+  channel->has_grown = 0;
   return ipc__stream_open(channel->hub->loop, &channel->stream, handle,
                           ipc__channel_is_packet(channel),
                           &channel->hub->settings.allocator,

@@ -192,6 +192,7 @@ struct ipc_channel_s {
   unsigned int has_idle_grace : 1; /* and to move something */
   unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
+  unsigned int has_grown : 1;    /* the system's buffer has */
   unsigned int write_busy : 1;   /* on_written is to come */
   unsigned int write_off : 1;    /* this stream takes no more writes */
   unsigned int wants_posts : 1;  /* a post found the queue full */
@@ -272,11 +273,26 @@ void ipc__channel_serve_no_more(ipc_channel_t* channel);
 /* channel_watch.c: idle timeout and heartbeat */
 /* Sets the deadline of an open channel. */
 void ipc__channel_watch(ipc_channel_t* channel);
+/* Notes of when; use the three below. */
+void ipc__channel_note_activity(ipc_channel_t* channel);
+void ipc__channel_note_heard(ipc_channel_t* channel);
+
 /* A message has moved, or a part of one. */
-void ipc__channel_touch(ipc_channel_t* channel);
+static inline void ipc__channel_touch(ipc_channel_t* channel) {
+  if (channel->hub->settings.idle_timeout_ms == IPC_CHANNEL_INFINITE) return;
+  ipc__channel_note_activity(channel);
+}
+
 /* Something has come from the peer; something has gone to it. */
-void ipc__channel_heard(ipc_channel_t* channel);
-void ipc__channel_said(ipc_channel_t* channel);
+static inline void ipc__channel_heard(ipc_channel_t* channel) {
+  if (channel->hub->settings.heartbeat_ms == IPC_CHANNEL_INFINITE) return;
+  ipc__channel_note_heard(channel);
+}
+
+static inline void ipc__channel_said(ipc_channel_t* channel) {
+  if (channel->peer_heartbeat_ms == 0) return;
+  channel->last_said = (uint32_t) uv_now(channel->hub->loop);
+}
 
 /* channel_pull.c: receives, readiness, cancel */
 /* Whether messages come, as far as is known. */

@@ -122,6 +122,26 @@ static int must_wait(const ipc_channel_t* channel, uint8_t kind) {
          channel->is_paused;
 }
 
+/* The messages in front, which need no more than to be handed out. */
+static void decode_plain(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
+  uint32_t max = (uint32_t) hub->settings.max_message_bytes;
+  const uint8_t* message;
+  uint32_t size;
+
+  while (channel->state == IPC__OPEN && !channel->fin_received &&
+         hub->window.size >= IPC__WIRE_HEADER_BYTES &&
+         ipc__wire_is_message(hub->window.data, max, &size) &&
+         hub->window.size - IPC__WIRE_HEADER_BYTES >= size &&
+         !is_held(channel)) {
+    message = hub->window.data + IPC__WIRE_HEADER_BYTES;
+    hub->window.data = message + size;
+    hub->window.size -= IPC__WIRE_HEADER_BYTES + (size_t) size;
+    ipc__channel_touch(channel);
+    deliver(channel, message, size);
+  }
+}
+
 /* Handles the frames in the hub's window as far as they are whole and wanted. A
  * callback may take more out of the window itself. */
 static void decode_frames(ipc_channel_t* channel) {
@@ -133,7 +153,9 @@ static void decode_frames(ipc_channel_t* channel) {
   int err;
 
   while (is_receiving(channel)) {
+    if (ipc__channel_can_receive(channel)) decode_plain(channel);
     if (hub->window.size < IPC__WIRE_HEADER_BYTES) return;
+    if (!is_receiving(channel)) return;
     err = ipc__wire_get_header(hub->window.data, max, &frame);
     whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
     if (err == 0 && hub->window.size < whole) {

@@ -69,10 +69,22 @@ typedef struct placed_s {
   size_t size; /* head and tail included */
   size_t head;
   size_t tail;
+  int is_lent; /* its bytes; until the end of the send */
 } placed_t;
 
 static int is_borrowed(const ipc__send_t* send, size_t size) {
   return send->borrow && size > COPY_BYTES;
+}
+
+/* Whether a message that is to be copied may be written from where it is, and
+ * only what the system doesn't take at once is copied: where it would be
+ * written in the send anyway, since it fills the staging block. */
+static int is_lent(const ipc_channel_t* channel,
+                   const ipc__send_t* send,
+                   size_t size) {
+  return IPC__WRITES_AT_ONCE && !send->borrow && send->count == 1 &&
+         size >= IPC__QUEUE_BLOCK_BYTES && channel->state == IPC__OPEN &&
+         channel->traffic->queue.segments.count == 0 && !channel->write_busy;
 }
 
 /* A frame whose message is copied behind its head. */
@@ -98,7 +110,8 @@ static int stage_frame(ipc_channel_t* channel,
   return 0;
 }
 
-/* One that stays where it is, behind its head. */
+/* One that stays where it is, behind its head; or is lent, for the time of the
+ * send. */
 static int borrow_frame(ipc_channel_t* channel,
                         const ipc__send_t* send,
                         size_t size,
@@ -114,6 +127,7 @@ static int borrow_frame(ipc_channel_t* channel,
   put.pieces = send->pieces;
   put.count = send->count;
   put.borrow = 1;
+  put.has_rest = placed->is_lent;
   put.has_record = 1;
   result = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
   if (result < 0) return (int) result;
@@ -131,8 +145,10 @@ static int put_frame(ipc_channel_t* channel,
   if (err != 0) return err;
   placed->head = IPC__WIRE_HEADER_BYTES + (size_t) send->prefix_size;
   placed->tail = 0;
-  return is_borrowed(send, size) ? borrow_frame(channel, send, size, placed)
-                                 : stage_frame(channel, send, size, placed);
+  placed->is_lent = is_lent(channel, send, size);
+  return placed->is_lent || is_borrowed(send, size)
+             ? borrow_frame(channel, send, size, placed)
+             : stage_frame(channel, send, size, placed);
 }
 
 /* The same in any other format. */
@@ -156,7 +172,8 @@ static int put_message(ipc_channel_t* channel,
   put.replaced = wrap.replaced;
   put.pieces = send->pieces;
   put.count = send->count;
-  put.borrow = is_borrowed(send, size);
+  put.has_rest = placed->is_lent = is_lent(channel, send, size);
+  put.borrow = placed->is_lent || is_borrowed(send, size);
   put.has_record = 1;
   result = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
   if (result < 0) return (int) result;
@@ -181,7 +198,7 @@ static void add_record(ipc_channel_t* channel,
 }
 
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
-  placed_t placed;
+  placed_t placed = {0};
   size_t size;
   int err;
 
@@ -206,6 +223,7 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   if (ipc__queue_bytes(&channel->traffic->queue) >= IPC__QUEUE_BLOCK_BYTES) {
     ipc__channel_write(channel);
   }
+  if (placed.is_lent) ipc__queue_copy_borrowed(&channel->traffic->queue);
   ipc__hub_due(channel->hub, channel);
   return 0;
 }
@@ -516,6 +534,8 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   ipc__record_t record;
   int status;
 
+  channel->sent +=
+      ipc__queue_pop_silent(channel->hub, &channel->traffic->queue);
   while (ipc__queue_pop(channel->hub, &channel->traffic->queue, 0, &record)) {
     call_back(channel, &record, record.status, message_size(&record));
   }

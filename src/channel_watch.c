@@ -17,20 +17,14 @@ static uint32_t fresh_now(const ipc_channel_t* channel) {
   return now_of(channel);
 }
 
-void ipc__channel_touch(ipc_channel_t* channel) {
-  if (channel->hub->settings.idle_timeout_ms == IPC_CHANNEL_INFINITE) return;
+void ipc__channel_note_activity(ipc_channel_t* channel) {
   channel->last_activity = fresh_now(channel);
   channel->has_idle_grace = 0;
 }
 
-void ipc__channel_heard(ipc_channel_t* channel) {
-  if (channel->hub->settings.heartbeat_ms == IPC_CHANNEL_INFINITE) return;
+void ipc__channel_note_heard(ipc_channel_t* channel) {
   channel->last_heard = fresh_now(channel);
   channel->has_grace = 0;
-}
-
-void ipc__channel_said(ipc_channel_t* channel) {
-  if (channel->peer_heartbeat_ms != 0) channel->last_said = now_of(channel);
 }
 
 /* Milliseconds until `interval_ms` after `from`; 0: that is now or over. */

@@ -7,6 +7,9 @@
 /* How much may travel ahead of the server's hello, and is kept until then. */
 #define EARLY_BYTES ((size_t) 64 << 10)
 
+/* More than this behind a write is worth a larger buffer. */
+#define LARGE_QUEUE ((size_t) 32 << 10)
+
 /* When the system is out of buffers, try again after this. */
 #define NO_BUFFERS_RETRY_MS 10
 
@@ -139,6 +142,12 @@ static void write_failed(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 }
 
+/* Whether the system's buffer may become larger, once. */
+static int may_grow(const ipc_channel_t* channel) {
+  return !channel->has_grown && channel->hub->settings.out_bytes == 0 &&
+         ipc__queue_bytes(&channel->traffic->queue) >= LARGE_QUEUE;
+}
+
 void ipc__channel_write(ipc_channel_t* channel) {
   uv_buf_t buffers[IPC__STREAM_WRITE_BUFFERS];
   unsigned int count;
@@ -153,6 +162,9 @@ void ipc__channel_write(ipc_channel_t* channel) {
     result = ipc__stream_write(&channel->stream, buffers, count);
     if (result > 0) {
       written(channel, (size_t) result);
+      if (!may_grow(channel)) continue;
+      channel->has_grown = 1;
+      ipc__stream_grow(&channel->stream);
     } else if (result == UV_EAGAIN) {
       channel->write_busy = 1;
     } else if (result == UV_ENOBUFS || result == UV_ENOMEM) {

@@ -22,7 +22,7 @@ typedef struct ipc__search_s {
 
 /* The receive buffer's first size, and its last after doublings. */
 #define IPC__HUB_READ_MIN ((size_t) 4 << 10)
-#define IPC__HUB_READ_MAX ((size_t) 64 << 10)
+#define IPC__HUB_READ_MAX ((size_t) 128 << 10)
 
 typedef struct ipc__hub_s {
   uv_loop_t* loop;

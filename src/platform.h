@@ -317,6 +317,11 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
 /* How many buffers one write takes with profit. */
 #define IPC__STREAM_WRITE_BUFFERS 64
 
+/* Much waits to be written, and nobody has said how large the system's buffer
+ * is to be: makes it larger, where that helps. The next write tells whether it
+ * did. */
+void ipc__stream_grow(ipc__stream_t* stream);
+
 /* How many bytes a write under way still reads from our memory: while it isn't
  * over they can't be withdrawn. POSIX: always 0. */
 size_t ipc__stream_in_flight(const ipc__stream_t* stream);

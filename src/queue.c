@@ -148,7 +148,7 @@ ssize_t ipc__queue_put(ipc__hub_t* hub,
                        const ipc__put_t* put) {
   size_t body = ipc__pieces_size(put->pieces, put->count) - put->replaced;
   size_t around = put->head_size + put->tail_size;
-  size_t staged = around + (put->borrow ? 0 : body);
+  size_t staged = around + (put->borrow && !put->has_rest ? 0 : body);
 
   if (reserve(hub, queue, staged, 2 + put->count, put->has_record) != 0) {
     return UV_ENOMEM;
@@ -277,6 +277,39 @@ int ipc__queue_pop(ipc__hub_t* hub,
   if (queue->records.count == 0) return 0;
   if (!all && ipc__queue_record(queue, 0)->end > queue->released) return 0;
   return pop(hub, &queue->records, record);
+}
+
+uint64_t ipc__queue_pop_silent(ipc__hub_t* hub, ipc__queue_t* queue) {
+  uint64_t count = 0;
+
+  while (queue->records.count > 0) {
+    const ipc__record_t* first = ipc__queue_record(queue, 0);
+
+    if (first->end > queue->released) return count;
+    if (first->cb != NULL || first->op != NULL) return count;
+    ipc__ring_drop_first(&queue->records);
+    count++;
+  }
+  if (count > 0) rest(hub, &queue->records);
+  return count;
+}
+
+void ipc__queue_copy_borrowed(ipc__queue_t* queue) {
+  ipc__block_t* block = queue->staging;
+  uint32_t i;
+
+  for (i = 0; i < queue->segments.count; i++) {
+    ipc__segment_t* segment = segment_at(queue, i);
+    uint8_t* to;
+
+    if (segment->block != NULL) continue;
+    to = block->bytes + block->used;
+    memcpy(to, segment->base, segment->size);
+    block->used += segment->size;
+    block->segments++;
+    segment->base = to;
+    segment->block = block;
+  }
 }
 
 uint32_t ipc__queue_find(const ipc__queue_t* queue, ipc_op_t id) {

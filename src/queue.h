@@ -105,6 +105,7 @@ typedef struct ipc__put_s {
   const uv_buf_t* pieces;
   unsigned int count;
   int borrow;     /* the pieces; else they are copied, as head and tail are */
+  int has_rest;   /* with borrow: ipc__queue_copy_borrowed will follow */
   int has_record; /* of the user's send: to be added behind it */
 } ipc__put_t;
 
@@ -140,6 +141,9 @@ int ipc__queue_pop(ipc__hub_t* hub,
                    int all,
                    ipc__record_t* record);
 
+/* Drops the oldest that are complete and have nobody to tell; how many. */
+uint64_t ipc__queue_pop_silent(ipc__hub_t* hub, ipc__queue_t* queue);
+
 /* The i-th oldest record that is in the queue, and the one with an id or, where
  * that is gone, the next; records.count if there is none. */
 ipc__record_t* ipc__queue_record(const ipc__queue_t* queue, uint32_t i);
@@ -162,6 +166,9 @@ int ipc__queue_restart(ipc__hub_t* hub,
                        const uint8_t* head,
                        size_t head_size,
                        int status);
+
+/* Copies what is left of borrowed bytes, for which a put has reserved room. */
+void ipc__queue_copy_borrowed(ipc__queue_t* queue);
 
 /* Gives all memory back; what is queued is forgotten, but not the records. */
 void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue);

@@ -79,6 +79,17 @@ int ipc__wire_get_header(const uint8_t* in,
                          uint32_t max_bytes,
                          ipc__frame_t* frame);
 
+/* Whether the header is that of a message of at most `max_bytes`, as nearly all
+ * are; what it is otherwise, ipc__wire_get_header tells. */
+static inline int ipc__wire_is_message(const uint8_t* in,
+                                       uint32_t max_bytes,
+                                       uint32_t* size) {
+  *size = in[0] | (uint32_t) in[1] << 8 | (uint32_t) in[2] << 16 |
+          (uint32_t) in[3] << 24;
+  return in[4] == IPC__WIRE_MESSAGE && (in[5] | in[6] | in[7]) == 0 &&
+         *size <= max_bytes;
+}
+
 void ipc__wire_put_u32(uint8_t* out, uint32_t value);
 uint32_t ipc__wire_get_u32(const uint8_t* in);
 void ipc__wire_put_u64(uint8_t* out, uint64_t value);

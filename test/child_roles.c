@@ -198,6 +198,7 @@ static int play_inherit(int argc, char** argv) {
   (void) argv;
   ipc_channel_options_init(&options);
   ipc_channel_options_on_message(&options, on_message);
+  ipc_channel_options_set_max_queue_bytes(&options, (size_t) 64 << 20);
   ipc_channel_options_on_end(&options, on_end);
   err = ipc_channel_inherit(uv_default_loop(), &options, &status, &channel);
   if (err == UV_ENOENT) return NO_CHANNEL_STATUS;

@@ -12,7 +12,7 @@
 /* Enough for what needs no waiting. */
 #define SOME_TURNS 8
 /* More than a system takes from a sender whose peer doesn't read. */
-#define MUCH (1 << 20)
+#define MUCH (4 << 20)
 
 talk_t talk;
 test_memory_t talk_memory;

@@ -8,7 +8,7 @@
 #define FOREVER IPC_CHANNEL_INFINITE
 #define WAIT_MS 50
 
-static uint8_t plug[4 << 20]; /* more than the system holds */
+static uint8_t plug[8 << 20]; /* more than the system holds */
 
 static void pull_open(pair_t* pair) {
   pull_init(pair);
@@ -350,7 +350,7 @@ static void test_while_closing(void** state) {
 /* Each try is checked for the rest. */
 #define FEW 5
 /* `plug` is more than half of it, also less what the system holds. */
-#define LIMIT (6 * MIB)
+#define LIMIT (11 * MIB)
 
 static void ignore_request(ipc_channel_t* channel,
                            ipc_request_t request,
@@ -821,13 +821,13 @@ static void test_all_withdrawn(void** state) {
 
 /* What is withdrawn makes room, and who waits for room is told. */
 static void test_withdrawing_makes_room(void** state) {
-  op_t first = {0}, ops[14] = {0}, ready = {0};
+  op_t first = {0}, ops[6] = {0}, ready = {0};
   pair_t pair;
   int i;
 
   (void) state;
   stuck_open(&pair, &first, 0);
-  for (i = 0; i < 14; i++) {
+  for (i = 0; i < 6; i++) {
     op_put(&ops[i], &pair.client, plug, sizeof(plug), 0);
   }
   while (side_send(&pair.client, plug, MIB) == 0) {
@@ -835,7 +835,7 @@ static void test_withdrawing_makes_room(void** state) {
   op_ready(&ready, &pair.client, IPC_CHANNEL_WRITABLE, FOREVER);
   test_run_for(WAIT_MS);
   assert_int_equal(ready.calls, 0);
-  for (i = 0; i < 14; i++) op_cancelled(&ops[i]);
+  for (i = 0; i < 6; i++) op_cancelled(&ops[i]);
   op_ends(&ready, 0);
   assert_int_equal(side_send(&pair.client, plug, MIB), 0);
   unstuck(&pair, sizeof(plug) + (size_t) pair.client.asked * MIB);

@@ -20,8 +20,8 @@
 #define NOTHING_MS 60
 
 /* Less than half of this can be in the system. */
-#define LIMIT (6 * MIB)
-static uint8_t plug[4 << 20];
+#define LIMIT (11 * MIB)
+static uint8_t plug[8 << 20];
 
 /* An operation that can't succeed, and what it needs. */
 typedef struct kind_s {

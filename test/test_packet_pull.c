@@ -27,6 +27,8 @@ static void open_pulled(void) {
                                  IPC_CHANNEL_FRAMING_PACKET);
   ipc_client_options_set_framing(&pair.client_options,
                                  IPC_CHANNEL_FRAMING_PACKET);
+  ipc_client_options_set_max_queue_bytes(&pair.client_options,
+                                         (size_t) 64 << 20);
   pair_open(&pair);
 }
 
@@ -90,7 +92,7 @@ static void test_pull_vector(void** state) {
 
 /* What hasn't begun to leave is withdrawn; the others come whole. */
 static void test_cancel(void** state) {
-  op_t sends[40];
+  op_t sends[400];
   int taken = 0;
   int i;
 
@@ -98,16 +100,16 @@ static void test_cancel(void** state) {
   if (!prepare()) return;
   memset(sends, 0, sizeof(sends));
   open_pulled();
-  for (i = 0; i < 40; i++) {
+  for (i = 0; i < 400; i++) {
     pattern_fill(data, sizeof(data), (unsigned int) i);
     op_put(&sends[i], &pair.client, data, sizeof(data), 1);
   }
   test_run_for(20);
-  for (i = 39; i >= 0; i--) {
+  for (i = 399; i >= 0; i--) {
     if (sends[i].calls > 0 || op_cancel(&sends[i]) != 0) break;
   }
   taken = i + 1;
-  assert_in_range(taken, 1, 39);
+  assert_in_range(taken, 1, 399);
   for (i = 0; i < taken; i++) {
     op_t get = {0};
 
@@ -116,7 +118,7 @@ static void test_cancel(void** state) {
     assert_int_equal(get.size, sizeof(data));
     assert_int_equal((uint8_t) get.text[0], (uint8_t) (i * 101 + 13));
   }
-  for (i = 0; i < 40; i++) op_ends(&sends[i], i < taken ? 0 : UV_ECANCELED);
+  for (i = 0; i < 400; i++) op_ends(&sends[i], i < taken ? 0 : UV_ECANCELED);
   pair_finish(&pair);
 }
 

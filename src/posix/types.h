@@ -7,6 +7,8 @@
 
 /* Whether endpoints have permission bits and an owner (else: a descriptor). */
 #define IPC__HAS_POSIX_MODE 1
+/* Whether a write that succeeds has read all of what it took. */
+#define IPC__WRITES_AT_ONCE 1
 /* Whether ipc__stream_try_read ever finds anything. */
 #define IPC__HAS_TRY_READ 1
 /* Whether a stream can end one direction and keep the other. */
@@ -43,6 +45,8 @@ typedef struct ipc__stream_os_s {
   ipc_transport_t transport;
   /* Whether the system spares us the SIGPIPE; else each write holds it back. */
   int is_muted;
+  /* The last write was cut short: the next waits for room. */
+  int is_full;
   /* Waits for room on a duplicate of the descriptor; made when a write first
    * finds none, kept until the stream closes. NULL: never needed. */
   struct ipc__room_s* room;

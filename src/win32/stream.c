@@ -122,6 +122,11 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   return UV_EAGAIN;
 }
 
+/* The server has sized the pipe for good. */
+void ipc__stream_grow(ipc__stream_t* stream) {
+  (void) stream;
+}
+
 size_t ipc__stream_in_flight(const ipc__stream_t* stream) {
   return stream->os.writing;
 }

@@ -6,6 +6,8 @@
 
 /* Whether endpoints have permission bits and an owner (else: a descriptor). */
 #define IPC__HAS_POSIX_MODE 0
+/* Whether a write that succeeds has read all of what it took. */
+#define IPC__WRITES_AT_ONCE 0
 /* Whether ipc__stream_try_read ever finds anything. */
 #define IPC__HAS_TRY_READ 0
 /* Whether a stream can end one direction and keep the other. */
