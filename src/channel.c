@@ -37,7 +37,7 @@ int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
   channel->write_off = 0;
   channel->has_grown = 0;
   return ipc__stream_open(channel->hub->loop, &channel->stream, handle,
-                          ipc__channel_is_packet(channel),
+                          ipc__channel_transport(channel),
                           &channel->hub->settings.allocator,
                           ipc__channel_on_written);
 }

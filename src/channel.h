@@ -192,6 +192,7 @@ struct ipc_channel_s {
   unsigned int has_idle_grace : 1; /* and to move something */
   unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
+  unsigned int has_counted : 1;  /* its first write was looked at */
   unsigned int has_grown : 1;    /* the system's buffer has */
   unsigned int write_busy : 1;   /* on_written is to come */
   unsigned int write_off : 1;    /* this stream takes no more writes */

@@ -96,6 +96,14 @@ int ipc_channel_close(ipc_channel_t* channel) {
   }
 }
 
+/* The peer has said already that it has taken all, and what we have taken is on
+ * its way to it. */
+static int needs_no_answer(const ipc_channel_t* channel) {
+  return IPC__CLOSE_DELIVERS && channel->sent > 0 &&
+         channel->confirmed == channel->sent &&
+         ipc__queue_bytes(&channel->traffic->queue) == 0;
+}
+
 /* Whether the peer has taken, or never can take, what was sent. */
 static int is_settled(const ipc_channel_t* channel) {
   if (channel->error != 0) {
@@ -104,6 +112,7 @@ static int is_settled(const ipc_channel_t* channel) {
   }
   if (ipc__channel_is_native(channel)) {
     if (channel->read_ended) return 1;
+    if (needs_no_answer(channel)) return 1;
     /* Also where nothing was sent: the peer may be closing too, and its FIN,
      * which asks for our FIN-ACK, comes before its FIN-ACK. */
     return channel->fin_acked &&

@@ -148,12 +148,27 @@ static int may_grow(const ipc_channel_t* channel) {
          ipc__queue_bytes(&channel->traffic->queue) >= LARGE_QUEUE;
 }
 
+/* The first write of a server's, its hello, may hold replies already. Then it
+ * says as well what was taken: a client that wanted no more than that may go
+ * without another question. */
+static void add_count(ipc_channel_t* channel) {
+  if (!channel->is_server || channel->has_counted) return;
+  if (channel->state != IPC__OPEN || channel->fin_received) return;
+  channel->has_counted = 1;
+  if (channel->received == 0 || channel->traffic->queue.records.count == 0) {
+    return;
+  }
+  /* Without memory it is asked. */
+  ipc__channel_put_count(channel, IPC__WIRE_TAKEN);
+}
+
 void ipc__channel_write(ipc_channel_t* channel) {
   uv_buf_t buffers[IPC__STREAM_WRITE_BUFFERS];
   unsigned int count;
   ssize_t result;
 
   if (channel->stream_state != IPC__STREAM_OPEN) return;
+  if (ipc__channel_is_native(channel)) add_count(channel);
   while (!channel->write_busy && !channel->write_off) {
     count = ipc__queue_gather(&channel->traffic->queue, channel->traffic->early,
                               write_limit(channel), buffers,

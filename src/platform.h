@@ -292,12 +292,12 @@ struct ipc__stream_s {
 
 /* Gives a connected handle to libuv. Whatever the result, the handle is the
  * stream's, the stream is initialised, and ipc__stream_close must be called.
- * `is_packet`: packets are to be kept apart. UV_EMFILE: no descriptor for it.
- */
+ * `transport`: what the handle is, as ipc__handle_inspect would say. UV_EMFILE:
+ * no descriptor for it. */
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
-                     int is_packet,
+                     ipc_transport_t transport,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written);
 

@@ -36,9 +36,10 @@ static void on_written(ipc__stream_t* stream, int status, size_t bytes) {
 
 static void end_open(end_t* end, uv_os_fd_t handle) {
   memset(end, 0, offsetof(end_t, data));
-  assert_int_equal(ipc__stream_open(test_loop(), &end->stream, handle, 1,
-                                    &ipc__default_allocator, on_written),
-                   0);
+  assert_int_equal(
+      ipc__stream_open(test_loop(), &end->stream, handle, IPC__PACKET_TRANSPORT,
+                       &ipc__default_allocator, on_written),
+      0);
 }
 
 static void on_closed(ipc__stream_t* stream) {

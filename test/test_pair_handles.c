@@ -45,11 +45,15 @@ static void on_written(ipc__stream_t* stream, int status, size_t bytes) {
 }
 
 static void end_open(end_t* end, uv_os_fd_t handle) {
+  ipc__handle_info_t info;
+
   memset(end, 0, sizeof(*end));
   end->allocator = test_allocator(&end->memory);
-  assert_int_equal(ipc__stream_open(test_loop(), &end->stream, handle, 0,
-                                    &end->allocator, on_written),
-                   0);
+  assert_int_equal(ipc__handle_inspect(handle, &info), 0);
+  assert_int_equal(
+      ipc__stream_open(test_loop(), &end->stream, handle, info.transport,
+                       &end->allocator, on_written),
+      0);
 }
 
 static void on_closed(ipc__stream_t* stream) {

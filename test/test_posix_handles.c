@@ -195,7 +195,10 @@ static void writer_open(writer_t* writer, uv_loop_t* loop, unsigned int flags) {
   memset(writer, 0, sizeof(*writer));
   if (ipc__pair_create(flags, 0, ends) != 0) abort();
   close(ends[0]);
-  if (ipc__stream_open(loop, &writer->stream, ends[1], 0,
+  if (ipc__stream_open(loop, &writer->stream, ends[1],
+                       flags & IPC_PAIR_ONE_WAY
+                           ? IPC_CHANNEL_TRANSPORT_PIPE
+                           : IPC_CHANNEL_TRANSPORT_UNIX_SOCKET,
                        &ipc__default_allocator, on_written) != 0)
     abort();
 }

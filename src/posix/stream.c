@@ -57,26 +57,21 @@ int ipc__move_above_stdio(int* fd) {
 }
 
 /* What there is to know of a descriptor once and for all. */
-static int look_at(ipc__stream_t* stream, int fd, int is_packet) {
-  struct stat status;
-
-  if (fstat(fd, &status) == -1) return ipc__errno();
-  if (S_ISSOCK(status.st_mode)) {
-    stream->os.transport = is_packet ? IPC__PACKET_TRANSPORT : IPC__TRANSPORT;
+static void look_at(ipc__stream_t* stream, int fd, ipc_transport_t transport) {
+  stream->os.transport = transport;
+  if (transport != IPC_CHANNEL_TRANSPORT_PIPE) {
     stream->os.is_muted = ipc__socket_mute(fd);
-    return 0;
+    return;
   }
-  stream->os.transport = IPC_CHANNEL_TRANSPORT_PIPE;
 #ifdef F_SETNOSIGPIPE
   stream->os.is_muted = fcntl(fd, F_SETNOSIGPIPE, 1) != -1;
 #endif
-  return 0;
 }
 
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
-                     int is_packet,
+                     ipc_transport_t transport,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written) {
   int err;
@@ -85,8 +80,8 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->on_written = on_written;
   stream->on_closed = NULL;
   memset(&stream->os, 0, sizeof(stream->os));
+  look_at(stream, handle, transport);
   err = uv_pipe_init(loop, &stream->pipe, 0);
-  if (err == 0) err = look_at(stream, handle, is_packet);
   if (err == 0) err = ipc__move_above_stdio(&handle);
   if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
   if (err != 0) close(handle);

@@ -7,6 +7,8 @@
 
 /* Whether endpoints have permission bits and an owner (else: a descriptor). */
 #define IPC__HAS_POSIX_MODE 1
+/* Whether what was written is delivered after a close. */
+#define IPC__CLOSE_DELIVERS 1
 /* Whether a write that succeeds has read all of what it took. */
 #define IPC__WRITES_AT_ONCE 1
 /* Whether ipc__stream_try_read ever finds anything. */

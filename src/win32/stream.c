@@ -53,7 +53,7 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
-                     int is_packet,
+                     ipc_transport_t transport,
                      const ipc_allocator_t* allocator,
                      ipc__stream_written_cb on_written) {
   ipc__pipe_state_t state;
@@ -64,7 +64,7 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->allocator = allocator;
   stream->on_written = on_written;
   stream->on_closed = NULL;
-  stream->os.is_packet = is_packet;
+  stream->os.is_packet = transport == IPC__PACKET_TRANSPORT;
   err = uv_pipe_init(loop, &stream->pipe, 0); /* can't fail on Windows */
   if (err != 0) {
     CloseHandle(handle);
