@@ -19,18 +19,6 @@ ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
   return channel;
 }
 
-int ipc__channel_is_native(const ipc_channel_t* channel) {
-  return channel->hub->settings.format.framing == IPC_CHANNEL_FRAMING_NATIVE;
-}
-
-int ipc__channel_has_messages(const ipc_channel_t* channel) {
-  return ipc__framing_has_messages(channel->hub->settings.format.framing);
-}
-
-int ipc__channel_is_packet(const ipc_channel_t* channel) {
-  return ipc__settings_have_packets(&channel->hub->settings);
-}
-
 int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
   channel->stream_state = IPC__STREAM_OPEN;
   channel->read_ended = 0;
@@ -341,7 +329,18 @@ static void release(ipc_channel_t* channel) {
   ipc__hub_unref(hub);
 }
 
-void ipc__channel_serve(ipc_channel_t* channel) {
+/* Whether all that can be due is to write, and to tell that it was written: of
+ * an open channel that pushes, which nothing has happened to. */
+static int is_undisturbed(const ipc_channel_t* channel) {
+  return channel->state == IPC__OPEN &&
+         channel->told_state == IPC_CHANNEL_CONNECTED && !channel->end_due &&
+         !channel->read_ended && !channel->fin_received &&
+         !channel->fin_queued && !channel->wants_drain &&
+         !channel->wants_posts && channel->pulls == NULL &&
+         channel->traffic->kept.size == 0;
+}
+
+static void serve_all(ipc_channel_t* channel) {
   if (channel->state == IPC__CONNECTING) ipc__client_attempt(channel);
   handle_early_end(channel);
   if (channel->is_waiting) ipc__server_promote(channel);
@@ -363,6 +362,15 @@ void ipc__channel_serve(ipc_channel_t* channel) {
   ipc__channel_tell_readies(channel);
   shut_down(channel);
   if (channel->client != NULL) ipc__client_turn_over(channel);
+}
+
+void ipc__channel_serve(ipc_channel_t* channel) {
+  if (is_undisturbed(channel)) {
+    ipc__channel_write(channel);
+    ipc__channel_complete_sends(channel);
+  } else {
+    serve_all(channel);
+  }
   ipc__channel_update_reading(channel);
   ipc__channel_settle(channel);
   if (channel->state == IPC__CLOSING) ipc__channel_check_closed(channel);

@@ -209,6 +209,19 @@ struct ipc_channel_s {
   unsigned int read_ended : 1; /* nothing more can come from the stream */
 };
 
+static inline int ipc__channel_is_native(const ipc_channel_t* channel) {
+  return channel->hub->settings.format.framing == IPC_CHANNEL_FRAMING_NATIVE;
+}
+
+/* Whether it has messages, and whether the system keeps them apart. */
+static inline int ipc__channel_has_messages(const ipc_channel_t* channel) {
+  return ipc__framing_has_messages(channel->hub->settings.format.framing);
+}
+
+static inline int ipc__channel_is_packet(const ipc_channel_t* channel) {
+  return ipc__settings_have_packets(&channel->hub->settings);
+}
+
 static inline ipc_channel_t* ipc__channel_of_deadline(
     ipc__deadline_t* deadline) {
   return (ipc_channel_t*) ((char*) deadline -
@@ -244,10 +257,6 @@ void ipc__channel_broken(ipc_channel_t* channel, int status);
 void ipc__channel_destroy(ipc_channel_t* channel, int status);
 /* A client is not connected, and makes no further attempts. */
 void ipc__client_failed(ipc_channel_t* channel, int status);
-int ipc__channel_is_native(const ipc_channel_t* channel);
-/* Whether it has messages, and whether the system keeps them apart. */
-int ipc__channel_has_messages(const ipc_channel_t* channel);
-int ipc__channel_is_packet(const ipc_channel_t* channel);
 /* What on_connect or on_end has told; 0: neither has told an error. */
 int ipc__channel_told_error(const ipc_channel_t* channel);
 /* on_state, if there is news. */
@@ -256,9 +265,15 @@ ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel);
 
 /* channel_traffic.c */
 extern const ipc__traffic_t ipc__no_traffic;
-int ipc__channel_has_traffic(const ipc_channel_t* channel);
+static inline int ipc__channel_has_traffic(const ipc_channel_t* channel) {
+  return channel->traffic != &ipc__no_traffic;
+}
+ipc__traffic_t* ipc__channel_take_traffic(ipc_channel_t* channel);
 /* Its own, to be written to; NULL: no memory. */
-ipc__traffic_t* ipc__channel_own_traffic(ipc_channel_t* channel);
+static inline ipc__traffic_t* ipc__channel_own_traffic(ipc_channel_t* channel) {
+  return ipc__channel_has_traffic(channel) ? channel->traffic
+                                           : ipc__channel_take_traffic(channel);
+}
 /* Gives it back where nothing is on its way; or in any case, with all that is
  * queued or kept. */
 void ipc__channel_settle(ipc_channel_t* channel);
@@ -297,7 +312,10 @@ static inline void ipc__channel_said(ipc_channel_t* channel) {
 
 /* channel_pull.c: receives, readiness, cancel */
 /* Whether messages come, as far as is known. */
-int ipc__channel_can_receive(const ipc_channel_t* channel);
+static inline int ipc__channel_can_receive(const ipc_channel_t* channel) {
+  return channel->hub->settings.access != IPC_CHANNEL_ACCESS_OUTBOUND &&
+         !(channel->peer_features & IPC__FEATURE_NO_SEND);
+}
 /* Why nothing more will be received; 0: something may be. */
 int ipc__channel_receive_end(const ipc_channel_t* channel);
 /* Why a receive fails at once; 0: it doesn't. */
@@ -430,8 +448,15 @@ typedef struct ipc__send_s {
 
 /* Whether a send, or our end, may still be queued; and whether messages go, as
  * far as is known. */
-int ipc__channel_may_send(const ipc_channel_t* channel);
-int ipc__channel_can_send(const ipc_channel_t* channel);
+static inline int ipc__channel_may_send(const ipc_channel_t* channel) {
+  return channel->state < IPC__CLOSING && channel->error == 0 &&
+         !channel->close_due && !channel->fin_queued;
+}
+
+static inline int ipc__channel_can_send(const ipc_channel_t* channel) {
+  return channel->hub->settings.access != IPC_CHANNEL_ACCESS_INBOUND &&
+         !(channel->peer_features & IPC__FEATURE_NO_RECEIVE);
+}
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send);
 /* Calls back the sends that are complete, or all when they never will be. */
 void ipc__channel_complete_sends(ipc_channel_t* channel);

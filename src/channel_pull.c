@@ -22,11 +22,6 @@ void ipc__channel_release_pulls(ipc_channel_t* channel) {
   ipc__free(&channel->hub->settings.allocator, channel->pulls);
 }
 
-int ipc__channel_can_receive(const ipc_channel_t* channel) {
-  return channel->hub->settings.access != IPC_CHANNEL_ACCESS_OUTBOUND &&
-         !(channel->peer_features & IPC__FEATURE_NO_SEND);
-}
-
 /* Whether the user has closed it. */
 static int is_ending(const ipc_channel_t* channel) {
   return channel->close_due ||

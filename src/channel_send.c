@@ -16,16 +16,6 @@
 /* Without memory for it, a deadline's end is tried again after this. */
 #define NO_MEMORY_RETRY_MS 10
 
-int ipc__channel_may_send(const ipc_channel_t* channel) {
-  return channel->state < IPC__CLOSING && channel->error == 0 &&
-         !channel->close_due && !channel->fin_queued;
-}
-
-int ipc__channel_can_send(const ipc_channel_t* channel) {
-  return channel->hub->settings.access != IPC_CHANNEL_ACCESS_INBOUND &&
-         !(channel->peer_features & IPC__FEATURE_NO_RECEIVE);
-}
-
 /* ---- From the user ------------------------------------------------------ */
 
 int ipc__channel_check_pieces(const uv_buf_t* pieces, unsigned int count) {
@@ -197,6 +187,20 @@ static void add_record(ipc_channel_t* channel,
   record->stays = record->is_told = send->stays & 1u;
 }
 
+/* What has to be done behind each send. */
+static void was_queued(ipc_channel_t* channel, size_t size) {
+  channel->room_wanted = 0;
+  ipc__channel_touch(channel);
+  if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
+    channel->largest_early = size;
+  }
+  /* Small messages gather in one staging block; what fills it must go. */
+  if (ipc__queue_bytes(&channel->traffic->queue) >= IPC__QUEUE_BLOCK_BYTES) {
+    ipc__channel_write(channel);
+  }
+  ipc__hub_due(channel->hub, channel);
+}
+
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   placed_t placed = {0};
   size_t size;
@@ -213,18 +217,41 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
             : put_message(channel, send, size, &placed);
   if (err != 0) return err;
   add_record(channel, send, &placed);
-  channel->room_wanted = 0;
-  ipc__channel_touch(channel);
-  if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
-    channel->largest_early = size;
-  }
-
-  /* Small messages gather in one staging block; what fills it must go. */
-  if (ipc__queue_bytes(&channel->traffic->queue) >= IPC__QUEUE_BLOCK_BYTES) {
-    ipc__channel_write(channel);
-  }
+  was_queued(channel, size);
   if (placed.is_lent) ipc__queue_copy_borrowed(&channel->traffic->queue);
-  ipc__hub_due(channel->hub, channel);
+  return 0;
+}
+
+/* Whether the send is one of nearly all: a small native message for which there
+ * is room in every sense. */
+static int is_plain(const ipc_channel_t* channel, size_t size) {
+  return size <= COPY_BYTES && ipc__channel_is_native(channel) &&
+         check_send(channel, size) == 0 && !ipc__channel_is_full(channel, size);
+}
+
+static int send_plain(ipc_channel_t* channel,
+                      const void* data,
+                      size_t size,
+                      ipc_send_cb cb,
+                      void* arg) {
+  const size_t whole = IPC__WIRE_HEADER_BYTES + size;
+  ipc__traffic_t* traffic = ipc__channel_own_traffic(channel);
+  ipc__record_t* record;
+  uint8_t* to;
+
+  if (traffic == NULL) return UV_ENOMEM;
+  to = ipc__queue_stage(channel->hub, &traffic->queue, whole, 1);
+  if (to == NULL) return UV_ENOMEM;
+  ipc__wire_put_header(to, IPC__WIRE_MESSAGE, (uint32_t) size);
+  if (size > 0) memcpy(to + IPC__WIRE_HEADER_BYTES, data, size);
+  record =
+      ipc__queue_add_record(&traffic->queue, whole, IPC__WIRE_HEADER_BYTES, 0);
+  record->id = ++channel->last_op;
+  record->cb = cb;
+  record->arg = arg;
+  record->op = NULL;
+  record->stays = record->is_told = 0;
+  was_queued(channel, size);
   return 0;
 }
 
@@ -238,6 +265,9 @@ static int send_one(ipc_channel_t* channel,
   uv_buf_t piece;
 
   if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
+  if (is_plain(channel, size)) {
+    return send_plain(channel, data, size, cb, arg);
+  }
   if (size > MAX_SEND) {
     return ipc__channel_may_send(channel) ? UV_EMSGSIZE : UV_EPIPE;
   }

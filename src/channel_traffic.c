@@ -12,15 +12,10 @@
 
 const ipc__traffic_t ipc__no_traffic;
 
-int ipc__channel_has_traffic(const ipc_channel_t* channel) {
-  return channel->traffic != &ipc__no_traffic;
-}
-
-ipc__traffic_t* ipc__channel_own_traffic(ipc_channel_t* channel) {
+ipc__traffic_t* ipc__channel_take_traffic(ipc_channel_t* channel) {
   ipc__hub_t* hub = channel->hub;
   ipc__traffic_t* traffic = hub->spare_traffics;
 
-  if (ipc__channel_has_traffic(channel)) return channel->traffic;
   if (traffic != NULL) {
     hub->spare_traffics = traffic->next;
     hub->spare_traffic_count--;

@@ -14,16 +14,6 @@
 /* What may be around a message of the largest size. */
 #define MAX_AROUND ((size_t) 64 << 10)
 
-int ipc__framing_has_messages(ipc_framing_t framing) {
-  return framing != IPC_CHANNEL_FRAMING_RAW;
-}
-
-int ipc__framing_is_foreign(ipc_framing_t framing) {
-  return framing != IPC_CHANNEL_FRAMING_NATIVE &&
-         framing != IPC_CHANNEL_FRAMING_RAW &&
-         framing != IPC_CHANNEL_FRAMING_PACKET;
-}
-
 static void put_frame(ipc_frame_t* frame, size_t start, size_t size) {
   frame->message_start = start;
   frame->message_size = size;

@@ -27,11 +27,17 @@ typedef struct ipc__wrap_s {
 } ipc__wrap_t;
 
 /* Whether there are messages: not in raw bytes. */
-int ipc__framing_has_messages(ipc_framing_t framing);
+static inline int ipc__framing_has_messages(ipc_framing_t framing) {
+  return framing != IPC_CHANNEL_FRAMING_RAW;
+}
 
 /* Whether they are to be found by ipc__framing_decode: the native framing has
  * its own way, and raw bytes and packets come as they are. */
-int ipc__framing_is_foreign(ipc_framing_t framing);
+static inline int ipc__framing_is_foreign(ipc_framing_t framing) {
+  return framing != IPC_CHANNEL_FRAMING_NATIVE &&
+         framing != IPC_CHANNEL_FRAMING_RAW &&
+         framing != IPC_CHANNEL_FRAMING_PACKET;
+}
 
 /* Finds the first message of `size` bytes, 1 or more. 0: `frame` is filled in,
  * and not complete where its size is 0 or more than `size`. UV_EPROTO,

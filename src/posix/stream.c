@@ -58,9 +58,9 @@ int ipc__move_above_stdio(int* fd) {
 
 /* What there is to know of a descriptor once and for all. */
 static void look_at(ipc__stream_t* stream, int fd, ipc_transport_t transport) {
-  stream->os.transport = transport;
+  stream->os.transport = (uint8_t) transport;
   if (transport != IPC_CHANNEL_TRANSPORT_PIPE) {
-    stream->os.is_muted = ipc__socket_mute(fd);
+    stream->os.is_muted = ipc__socket_mute(fd) != 0;
     return;
   }
 #ifdef F_SETNOSIGPIPE
@@ -85,14 +85,12 @@ int ipc__stream_open(uv_loop_t* loop,
   if (err == 0) err = ipc__move_above_stdio(&handle);
   if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
   if (err != 0) close(handle);
+  stream->os.fd = err == 0 ? handle : -1;
   return err;
 }
 
 uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream) {
-  uv_os_fd_t fd;
-
-  if (uv_fileno((const uv_handle_t*) &stream->pipe, &fd) != 0) return -1;
-  return fd;
+  return uv_is_closing((const uv_handle_t*) &stream->pipe) ? -1 : stream->os.fd;
 }
 
 static void stop_watching(struct ipc__room_s* room) {
@@ -176,9 +174,12 @@ static ssize_t write_once(const ipc__stream_t* stream,
   struct msghdr message = {0};
   int fd;
 
-  fd = ipc__stream_handle(stream);
+  fd = stream->os.fd;
   if (stream->os.transport == IPC_CHANNEL_TRANSPORT_PIPE)
     return writev(fd, vector, (int) count);
+  if (count == 1)
+    return send(fd, vector->iov_base, vector->iov_len,
+                MSG_NOSIGNAL | MSG_DONTWAIT);
   message.msg_iov = vector;
   message.msg_iovlen = count;
   return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -44,11 +44,11 @@
 #endif
 
 typedef struct ipc__stream_os_s {
-  ipc_transport_t transport;
+  int fd;
+  uint8_t transport; /* an ipc_transport_t */
   /* Whether the system spares us the SIGPIPE; else each write holds it back. */
-  int is_muted;
-  /* The last write was cut short: the next waits for room. */
-  int is_full;
+  uint8_t is_muted;
+  uint8_t is_full; /* the last write was cut short: the next waits for room */
   /* Waits for room on a duplicate of the descriptor; made when a write first
    * finds none, kept until the stream closes. NULL: never needed. */
   struct ipc__room_s* room;
