@@ -194,9 +194,12 @@ static void was_queued(ipc_channel_t* channel, size_t size) {
   if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
     channel->largest_early = size;
   }
-  /* Small messages gather in one staging block; what fills it must go. */
+  /* Small messages gather in one staging block; what fills it must go. A sender
+   * that doesn't return to the loop leaves no more behind than its callbacks.
+   */
   if (ipc__queue_bytes(&channel->traffic->queue) >= IPC__QUEUE_BLOCK_BYTES) {
     ipc__channel_write(channel);
+    channel->sent += ipc__queue_pop_silent(&channel->traffic->queue);
   }
   ipc__hub_due(channel->hub, channel);
 }
@@ -564,15 +567,14 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   ipc__record_t record;
   int status;
 
-  channel->sent +=
-      ipc__queue_pop_silent(channel->hub, &channel->traffic->queue);
-  while (ipc__queue_pop(channel->hub, &channel->traffic->queue, 0, &record)) {
+  channel->sent += ipc__queue_pop_silent(&channel->traffic->queue);
+  while (ipc__queue_pop(&channel->traffic->queue, 0, &record)) {
     call_back(channel, &record, record.status, message_size(&record));
   }
   if (!is_hopeless(channel)) return;
   /* A record is complete at the byte where it ends, so they go first. */
   status = channel->error != 0 ? channel->error : UV_ECANCELED;
-  while (ipc__queue_pop(channel->hub, &channel->traffic->queue, 1, &record)) {
+  while (ipc__queue_pop(&channel->traffic->queue, 1, &record)) {
     call_back(channel, &record, status,
               gone_of(&record, channel->traffic->queue.released));
   }

@@ -22,8 +22,8 @@ ipc__traffic_t* ipc__channel_take_traffic(ipc_channel_t* channel) {
   } else {
     traffic = ipc__calloc(&hub->settings.allocator, sizeof(*traffic));
     if (traffic == NULL) return NULL;
+    ipc__queue_clear(hub, &traffic->queue);
   }
-  ipc__queue_clear(&traffic->queue);
   traffic->early = 0;
   traffic->pong_end = traffic->fin_ack_end = 0;
   traffic->channel = channel;
@@ -39,6 +39,7 @@ static void give_back(ipc_channel_t* channel) {
   if (hub->spare_traffic_count >= WARM_SPARES) {
     ipc__queue_drop(hub, &traffic->queue);
   }
+  ipc__queue_clear(hub, &traffic->queue);
   if (hub->spare_traffic_count >= SPARES) {
     ipc__free(&hub->settings.allocator, traffic);
     return;

@@ -182,19 +182,24 @@ static int fits(size_t capacity, size_t size) {
 }
 
 void* ipc__hub_take_spare(ipc__hub_t* hub, size_t size, size_t* capacity) {
+  size_t best = IPC__HUB_SPARES;
   void* memory;
   size_t i;
 
   for (i = 0; i < IPC__HUB_SPARES; i++) {
     if (hub->spares[i].memory == NULL) continue;
     if (!fits(hub->spares[i].capacity, size)) continue;
-    memory = hub->spares[i].memory;
-    *capacity = hub->spares[i].capacity;
-    hub->spares[i].memory = NULL;
-    hub->spare_bytes -= *capacity;
-    return memory;
+    if (best == IPC__HUB_SPARES ||
+        hub->spares[i].capacity < hub->spares[best].capacity) {
+      best = i;
+    }
   }
-  return NULL;
+  if (best == IPC__HUB_SPARES) return NULL;
+  memory = hub->spares[best].memory;
+  *capacity = hub->spares[best].capacity;
+  hub->spares[best].memory = NULL;
+  hub->spare_bytes -= *capacity;
+  return memory;
 }
 
 void* ipc__hub_take(ipc__hub_t* hub, size_t size, size_t* capacity) {
@@ -205,20 +210,37 @@ void* ipc__hub_take(ipc__hub_t* hub, size_t size, size_t* capacity) {
   return ipc__malloc(&hub->settings.allocator, size);
 }
 
+/* A place for a spare: an empty one, or that of the smallest, which is the
+ * least loss. */
+static size_t find_place(const ipc__hub_t* hub) {
+  size_t smallest = 0;
+  size_t i;
+
+  for (i = 0; i < IPC__HUB_SPARES; i++) {
+    if (hub->spares[i].memory == NULL) return i;
+    if (hub->spares[i].capacity < hub->spares[smallest].capacity) smallest = i;
+  }
+  return smallest;
+}
+
 void ipc__hub_give(ipc__hub_t* hub, void* memory, size_t capacity) {
   size_t i;
 
   if (memory == NULL) return;
-  if (hub->spare_bytes + capacity <= IPC__HUB_SPARE_BYTES) {
-    for (i = 0; i < IPC__HUB_SPARES; i++) {
-      if (hub->spares[i].memory != NULL) continue;
-      hub->spares[i].memory = memory;
-      hub->spares[i].capacity = capacity;
-      hub->spare_bytes += capacity;
-      return;
-    }
+  i = find_place(hub);
+  if (hub->spares[i].memory != NULL && hub->spares[i].capacity < capacity) {
+    ipc__free(&hub->settings.allocator, hub->spares[i].memory);
+    hub->spare_bytes -= hub->spares[i].capacity;
+    hub->spares[i].memory = NULL;
   }
-  ipc__free(&hub->settings.allocator, memory);
+  if (hub->spares[i].memory != NULL ||
+      hub->spare_bytes + capacity > IPC__HUB_SPARE_BYTES) {
+    ipc__free(&hub->settings.allocator, memory);
+    return;
+  }
+  hub->spares[i].memory = memory;
+  hub->spares[i].capacity = capacity;
+  hub->spare_bytes += capacity;
 }
 
 void ipc__hub_grow_read(ipc__hub_t* hub, size_t bytes) {

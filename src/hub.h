@@ -17,7 +17,7 @@ typedef struct ipc__search_s {
 } ipc__search_t;
 
 /* Spare blocks kept for the next taker, and the most bytes in them. */
-#define IPC__HUB_SPARES 8
+#define IPC__HUB_SPARES 32
 #define IPC__HUB_SPARE_BYTES ((size_t) 4 << 20)
 
 /* The receive buffer's first size, and its last after doublings. */

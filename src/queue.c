@@ -227,11 +227,6 @@ static void release_block(ipc__hub_t* hub,
   }
 }
 
-/* An empty ring keeps its memory, unless that was needed for a crowd alone. */
-static void rest(ipc__hub_t* hub, ipc__ring_t* ring) {
-  if (ring->memory > KEPT_RING_BYTES) ipc__ring_give_back(hub, ring);
-}
-
 static void drop_first_segment(ipc__hub_t* hub, ipc__queue_t* queue) {
   ipc__block_t* block = segment_at(queue, 0)->block;
 
@@ -253,33 +248,23 @@ void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes) {
     bytes -= first->size;
     drop_first_segment(hub, queue);
   }
-  if (queue->segments.count > 0) return;
-  rest(hub, &queue->segments);
-  if (queue->staging != NULL && queue->staging->memory > KEPT_BLOCK_BYTES) {
-    ipc__hub_give(hub, queue->staging, queue->staging->memory);
-    queue->staging = NULL;
-  }
 }
 
 /* Takes the first record out of a ring. */
-static int pop(ipc__hub_t* hub, ipc__ring_t* ring, ipc__record_t* record) {
+static int pop(ipc__ring_t* ring, ipc__record_t* record) {
   *record = *(ipc__record_t*) ipc__ring_at(ring, 0, sizeof(*record));
   ipc__ring_drop_first(ring);
-  if (ring->count == 0) rest(hub, ring);
   return 1;
 }
 
-int ipc__queue_pop(ipc__hub_t* hub,
-                   ipc__queue_t* queue,
-                   int all,
-                   ipc__record_t* record) {
-  if (queue->withdrawn.count > 0) return pop(hub, &queue->withdrawn, record);
+int ipc__queue_pop(ipc__queue_t* queue, int all, ipc__record_t* record) {
+  if (queue->withdrawn.count > 0) return pop(&queue->withdrawn, record);
   if (queue->records.count == 0) return 0;
   if (!all && ipc__queue_record(queue, 0)->end > queue->released) return 0;
-  return pop(hub, &queue->records, record);
+  return pop(&queue->records, record);
 }
 
-uint64_t ipc__queue_pop_silent(ipc__hub_t* hub, ipc__queue_t* queue) {
+uint64_t ipc__queue_pop_silent(ipc__queue_t* queue) {
   uint64_t count = 0;
 
   while (queue->records.count > 0) {
@@ -290,7 +275,6 @@ uint64_t ipc__queue_pop_silent(ipc__hub_t* hub, ipc__queue_t* queue) {
     ipc__ring_drop_first(&queue->records);
     count++;
   }
-  if (count > 0) rest(hub, &queue->records);
   return count;
 }
 
@@ -344,9 +328,22 @@ void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue) {
   queue->released = queue->queued;
 }
 
-void ipc__queue_clear(ipc__queue_t* queue) {
+static void trim_ring(ipc__hub_t* hub, ipc__ring_t* ring) {
+  if (ring->memory > KEPT_RING_BYTES) ipc__ring_give_back(hub, ring);
+  ring->first = 0;
+}
+
+void ipc__queue_clear(ipc__hub_t* hub, ipc__queue_t* queue) {
+  ipc__block_t* block = queue->staging;
+
+  trim_ring(hub, &queue->segments);
+  trim_ring(hub, &queue->records);
+  trim_ring(hub, &queue->withdrawn);
+  if (block != NULL && block->memory > KEPT_BLOCK_BYTES) {
+    ipc__hub_give(hub, block, block->memory);
+    queue->staging = NULL;
+  }
   if (queue->staging != NULL) queue->staging->used = 0;
-  queue->segments.first = queue->records.first = queue->withdrawn.first = 0;
   queue->queued = queue->released = IPC__QUEUE_START;
 }
 

@@ -39,11 +39,11 @@ typedef struct ipc__record_s {
   struct ipc__op_s* op;   /* with a deadline; NULL: none */
   uint32_t size;          /* in the queue, what the framing adds included */
   int16_t status;         /* of one that was withdrawn */
-  uint8_t head;           /* bytes of the framing's, in front */
-  uint8_t tail;           /* and behind */
+  unsigned int head : 7;  /* bytes of the framing's, in front, */
+  unsigned int tail : 7;  /* and behind */
   unsigned int stays : 1; /* not dropped for a later one */
-  unsigned int
-      is_told : 1; /* not for cancelling: a call's or reply's, or timed out */
+  /* Not for cancelling: a call's or reply's, or timed out. */
+  unsigned int is_told : 1;
 } ipc__record_t;
 
 static inline uint64_t ipc__record_start(const ipc__record_t* record) {
@@ -90,8 +90,8 @@ static inline ipc__record_t* ipc__queue_add_record(ipc__queue_t* queue,
   record->end = queue->queued;
   record->size = (uint32_t) size;
   record->status = 0;
-  record->head = (uint8_t) head;
-  record->tail = (uint8_t) tail;
+  record->head = head & 0x7f;
+  record->tail = tail & 0x7f;
   return record;
 }
 
@@ -136,13 +136,10 @@ void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes);
 
 /* Takes out a record that was withdrawn, or the oldest that is complete, or
  * with `all` the oldest; 0 when there is none. */
-int ipc__queue_pop(ipc__hub_t* hub,
-                   ipc__queue_t* queue,
-                   int all,
-                   ipc__record_t* record);
+int ipc__queue_pop(ipc__queue_t* queue, int all, ipc__record_t* record);
 
 /* Drops the oldest that are complete and have nobody to tell; how many. */
-uint64_t ipc__queue_pop_silent(ipc__hub_t* hub, ipc__queue_t* queue);
+uint64_t ipc__queue_pop_silent(ipc__queue_t* queue);
 
 /* The i-th oldest record that is in the queue, and the one with an id or, where
  * that is gone, the next; records.count if there is none. */
@@ -173,8 +170,8 @@ void ipc__queue_copy_borrowed(ipc__queue_t* queue);
 /* Gives all memory back; what is queued is forgotten, but not the records. */
 void ipc__queue_drop(ipc__hub_t* hub, ipc__queue_t* queue);
 
-/* Makes a queue that is empty one that was never used, but for the memory that
- * the next will use. */
-void ipc__queue_clear(ipc__queue_t* queue);
+/* Makes a queue that is empty one that was never used, but for memory that the
+ * next will use: as much as a few messages need. */
+void ipc__queue_clear(ipc__hub_t* hub, ipc__queue_t* queue);
 
 #endif /* IPC_CHANNEL_QUEUE_H */

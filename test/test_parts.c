@@ -220,7 +220,7 @@ static void check_gather(const ipc__queue_t* queue) {
 static void check_records(ipc__queue_t* queue, intptr_t* popped) {
   ipc__record_t record;
 
-  while (ipc__queue_pop(&hub, queue, 0, &record)) {
+  while (ipc__queue_pop(queue, 0, &record)) {
     assert_true(record.end <= queue->released);
     assert_int_equal((intptr_t) record.arg, (*popped)++);
     assert_true(record.cb == on_sent);
@@ -376,7 +376,7 @@ static void test_queue_without_records(void** state) {
   assert_memory_equal(buffer.base, "headhead", 8);
   assert_int_equal(ipc__queue_gather(&queue, 8, SIZE_MAX, &buffer, 1), 0);
   ipc__queue_release(&hub, &queue, 8);
-  assert_false(ipc__queue_pop(&hub, &queue, 1, &record));
+  assert_false(ipc__queue_pop(&queue, 1, &record));
   close_queue(&queue);
 }
 
@@ -390,13 +390,13 @@ static void test_queue_drop(void** state) {
   seed = 8;
   open_queue(&queue);
   for (i = 0; i < 40; i++) assert_int_equal(put_one(&queue, 3000, i % 2, i), 0);
-  assert_false(ipc__queue_pop(&hub, &queue, 0, &record));
+  assert_false(ipc__queue_pop(&queue, 0, &record));
   for (i = 0; i < 40; i++) {
-    assert_true(ipc__queue_pop(&hub, &queue, 1, &record));
+    assert_true(ipc__queue_pop(&queue, 1, &record));
     assert_int_equal((intptr_t) record.arg, i);
     if (i == 20) ipc__queue_drop(&hub, &queue);
   }
-  assert_false(ipc__queue_pop(&hub, &queue, 1, &record));
+  assert_false(ipc__queue_pop(&queue, 1, &record));
   close_queue(&queue);
 }
 
@@ -483,17 +483,17 @@ static void test_queue_restart_amid_write(void** state) {
   ipc__queue_release(&hub, &queue, 200);
   assert_int_equal(
       ipc__queue_restart(&hub, &queue, 5000, NULL, 0, UV_ECONNRESET), 0);
-  assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 1);
+  assert_int_equal(ipc__queue_pop(&queue, 0, &record), 1);
   assert_int_equal((intptr_t) record.arg, 1);
   assert_int_equal(record.status, UV_ECONNRESET);
   assert_int_equal(record.size, 4900);
-  assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 1);
+  assert_int_equal(ipc__queue_pop(&queue, 0, &record), 1);
   assert_int_equal((intptr_t) record.arg, 0);
-  assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 0);
+  assert_int_equal(ipc__queue_pop(&queue, 0, &record), 0);
   assert_int_equal(ipc__queue_bytes(&queue), 40);
   for (number = 2; number < 4; number++) {
     ipc__queue_release(&hub, &queue, 20);
-    assert_int_equal(ipc__queue_pop(&hub, &queue, 0, &record), 1);
+    assert_int_equal(ipc__queue_pop(&queue, 0, &record), 1);
     assert_int_equal((intptr_t) record.arg, number);
     assert_int_equal(record.status, 0);
   }
