@@ -310,7 +310,10 @@ static void test_busy_is_not_final(void** state) {
   ipc_server_options_on_connection(&pair.server_options, NULL);
   ipc_server_options_set_waiting_instances(&pair.server_options, 0);
   pair_listen(&pair);
-  assert_int_equal(ipc_server_accept(pair.server, 0, nobody, NULL), 0);
+  assert_int_equal(
+      ipc_server_accept(pair.server, IPC_CHANNEL_INFINITE, nobody, NULL), 0);
+  assert_int_equal(
+      ipc_server_cancel(pair.server, ipc_server_last_op(pair.server)), 0);
   do {
     test_turn();
     assert_int_equal(ipc_server_stats(pair.server, &server_stats), 0);
