@@ -35,6 +35,7 @@ is_present() {
     ninja) command -v ninja || command -v ninja-build ;;
     libuv) pkg-config --exists 'libuv >= 1.44.2' ;;
     cmocka) pkg-config --exists cmocka ;;
+    jansson) pkg-config --exists 'jansson >= 2.11' ;;
     clang-runtime) compiles_with_sanitizers ;;
     mingw-w64) command -v x86_64-w64-mingw32-gcc ;;
     wine) command -v /usr/lib/wine/wine64 || command -v wine64 ||
@@ -60,6 +61,7 @@ debian_packages() {
     ninja) echo ninja-build ;;
     libuv) echo libuv1-dev ;;
     cmocka) echo libcmocka-dev ;;
+    jansson) echo libjansson-dev ;;
     # The runtime's package has the version in its name.
     clang-runtime) apt-cache depends clang |
       sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev llvm/p' ;;
