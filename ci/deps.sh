@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # root is set by ./dev
-# What the cross builds need: libuv and cmocka from Debian's source packages,
-# zig from npm, a Wine prefix. Each is made once, under $deps; removing that
+# What the cross builds need: libuv, cmocka and jansson from Debian's source
+# packages, zig from npm, a Wine prefix. Each is made once, under $deps; removing that
 # folder makes them anew.
 
 deps=${IPC_CHANNEL_DEPS:-$root/build/deps}
@@ -82,16 +82,21 @@ meson_install() {
   meson setup "$@" && ninja -C "$1" install
 }
 
-# cross_libraries SYSTEM: libuv and cmocka for it.
+# cross_libraries SYSTEM: libuv, cmocka and jansson for it.
 cross_libraries() {
-  if ! source_dir libuv1 >/dev/null || ! source_dir cmocka >/dev/null; then
+  local package missing=()
+  for package in libuv1 cmocka jansson; do
+    source_dir "$package" >/dev/null || missing+=("$package")
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then
     need source-packages
-    say 'fetching the sources of libuv and cmocka'
-    quiet sources fetch_sources libuv1 cmocka
+    say "fetching the sources of ${missing[*]}"
+    quiet sources fetch_sources "${missing[@]}"
   fi
   build_dependency libuv1 "$root/subprojects/packagefiles/libuv/meson.build" \
     "$1"
   build_dependency cmocka "$root/ci/cmocka/meson.build" "$1"
+  build_dependency jansson "$root/ci/jansson/meson.build" "$1"
 }
 
 # The compiler for macOS: a package of npm's, checked against the hash above.

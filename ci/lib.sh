@@ -38,6 +38,7 @@ is_present() {
     nng) echo '#include <nng/nng.h>' | cc -E - ;;
     zeromq) pkg-config --exists libzmq ;;
     nanomsg) pkg-config --exists nanomsg ;;
+    jansson) pkg-config --exists 'jansson >= 2.11' ;;
     clang-runtime) compiles_with_sanitizers ;;
     mingw-w64) command -v x86_64-w64-mingw32-gcc ;;
     wine) command -v /usr/lib/wine/wine64 || command -v wine64 ||
@@ -67,6 +68,7 @@ debian_packages() {
     zeromq) echo libzmq3-dev ;;
     nanomsg) echo libnanomsg-dev ;;
     node) echo nodejs ;;
+    jansson) echo libjansson-dev ;;
     # The runtime's package has the version in its name.
     clang-runtime) apt-cache depends clang |
       sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev llvm/p' ;;

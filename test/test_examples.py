@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
@@ -599,6 +600,22 @@ def test_chat_of_three():
             assert not os.path.exists(os.path.join(WORK, name + ".sock"))
 
 
+def test_service_clock():
+    if "service_server" not in PROGRAMS:
+        raise unittest.SkipTest("built without jansson")
+    name = name_of("clock")
+    with Program("service_server", name) as server:
+        server.wait_for("listening")
+        with Program("service_client", name, "86400000") as client:
+            assert client.wait() == 0, client.output()
+            assert client.output() == "was set: 86400000\nit runs\n"
+        with Program("service_client", name, '"noon"') as client:
+            assert client.wait() == 1
+            assert "Invalid params" in client.output()
+            assert "is a string, not an integer" in client.output()
+        assert not server.is_gone()
+
+
 def test_sources_are_short_and_portable():
     assert len(examples()) >= 3
     for name in examples():
@@ -608,7 +625,8 @@ def test_sources_are_short_and_portable():
         if name.startswith("foreign_loop_"):
             continue  # its subject is what one system has
         included = re.findall(r"#include (\S+)", source)
-        assert set(included) <= {"<ipc_channel.h>", "<stdio.h>", "<string.h>"}, name
+        assert set(included) <= {"<ipc_channel.h>", "<ipc_service.h>", "<stdio.h>",
+                                 "<string.h>"}, name
 
 
 def test_an_echo_server_is_15_statements_and_a_client_12():
@@ -643,7 +661,7 @@ def functions_of(cell):
 
 
 def test_the_examples_that_the_readme_names_show_the_functions():
-    header = read("include", "ipc_channel.h")
+    header = read("include", "ipc_channel.h") + read("include", "ipc_service.h")
     rows = [line.split("|")[1:-1] for line in read("README.md").splitlines()
             if line.startswith("|") and "(examples/" in line]
     assert len(rows) >= 8

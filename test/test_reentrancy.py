@@ -1,9 +1,11 @@
 """Every function that the header declares is called in the table of
-test_reentrancy.c, so that one that is added there is added here.
+test_reentrancy.c, or the library's own, so that one that is added there is added
+here.
 
 usage: test_reentrancy.py HEADER SOURCE...
 """
 
+import os
 import re
 import sys
 
@@ -16,17 +18,18 @@ def code_of(path):
 
 
 def declared(header):
+    macro = os.path.basename(header).removesuffix(".h").upper() + "_EXTERN"
     code = code_of(header)
-    found = re.findall(r"\bIPC_CHANNEL_EXTERN\s[^;({]*?\b(\w+)\s*\(", code)
-    if len(found) != code.count("IPC_CHANNEL_EXTERN"):
+    found = re.findall(rf"\b{macro}\s[^;({{]*?\b(\w+)\s*\(", code)
+    if len(found) != code.count(macro):
         sys.exit("not every declaration was understood")
     return set(found)
 
 
 def called(source):
-    """What stands in CALL, RUN, SET and ONLY, whose functions the compiler has
-    seen to be used."""
-    wrapper = r"\b(?:CALL|RUN|SET|ONLY)\("
+    """What stands in CALL, RUN, SET, ONLY and REPORT, whose functions the
+    compiler has seen to be used."""
+    wrapper = r"\b(?:CALL|RUN|SET|ONLY|REPORT)\("
     return set(
         re.findall(wrapper + r"[^;]*?\b(ipc_\w+)\(", code_of(source))
     )

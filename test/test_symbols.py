@@ -7,6 +7,7 @@ The exit status is 0, 1 with the differences, or 77 (skipped) for a static
 library, which exports nothing.
 """
 
+import os
 import re
 import struct
 import subprocess
@@ -17,12 +18,14 @@ EXECUTABLE = 0x20000000  # a section of a PE file
 
 
 def declared(header):
-    """The functions that a header declares with IPC_CHANNEL_EXTERN."""
+    """The functions that a header declares with its export macro, which has its
+    name: IPC_CHANNEL_EXTERN in ipc_channel.h."""
+    macro = os.path.basename(header).removesuffix(".h").upper() + "_EXTERN"
     with open(header, encoding="utf-8") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
-    found = re.findall(r"\bIPC_CHANNEL_EXTERN\s[^;({]*?\b(\w+)\s*\(", text)
-    if len(found) != len(re.findall(r"\bIPC_CHANNEL_EXTERN\b", text)):
+    found = re.findall(rf"\b{macro}\s[^;({{]*?\b(\w+)\s*\(", text)
+    if len(found) != len(re.findall(rf"\b{macro}\b", text)):
         sys.exit("not every declaration was understood")
     if len(found) != len(set(found)):
         sys.exit("something is declared twice")

@@ -1,0 +1,2 @@
+/* See service_header.c. */
+#include "service_header.c"
