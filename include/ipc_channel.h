@@ -190,8 +190,11 @@ typedef void (*ipc_server_close_cb)(ipc_server_t* server);
  *  UV_ECONNREFUSED  the server hung up before its hello;
  *  UV_EPROTO  what the server said is not the native framing;
  *  UV_EPROTONOSUPPORT  the server speaks another version of it;
- *  UV_EMSGSIZE  a message sent already is more than the server accepts;
+ *  UV_EMSGSIZE  a message sent already is more than the server accepts, or than
+ *      a packet may be;
  *  UV_ENOTSOCK  POSIX: what is at the path is not a socket;
+ *  UV_EPROTOTYPE  the server has packets and the channel has not, or the other
+ *      way round;
  *  UV_ECANCELED  the channel was closed or disconnected first;
  *  and what the system reports of itself: UV_EMFILE, UV_ENOMEM, ... */
 typedef void (*ipc_connect_cb)(ipc_channel_t* channel, int status);
@@ -377,7 +380,11 @@ typedef enum ipc_framing_e {
    * or can't be seen (Windows): UV_EINVAL. On Linux it must fit into the
    * system's buffer for what goes out: UV_EMSGSIZE, and ipc_channel_info_t
    * tells the limit. The peer must have chosen the same, else UV_EPROTOTYPE
-   * (a Windows pipe can't say so to a client that asks for bytes). */
+   * (a Windows pipe can't say so to a client that asks for bytes, and a Linux
+   * abstract name is another one for each kind: UV_ENOENT). Linux: at most 4
+   * MiB whatever the buffer; and nobody else may read from the same open
+   * socket: one who takes a packet that was looked at ends the channel with
+   * UV_EIO. */
   IPC_CHANNEL_FRAMING_PACKET
 } ipc_framing_t;
 
@@ -587,8 +594,12 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_length_prefix(
 IPC_CHANNEL_EXTERN int ipc_server_options_set_codec(
     ipc_server_options_t* options, const ipc_codec_t* codec);
 /* The system's buffers for what comes in and goes out, 1 to 64 MiB; 0 (the
- * default) leaves the system's size, on Windows 64 KiB. What you get is in
- * ipc_channel_info_t: Linux doubles it and caps it at net.core.wmem_max. */
+ * default) is the system's size, on Windows 64 KiB; on POSIX the one for what
+ * goes out then grows once, to 1 MiB as far as the system allows, when a
+ * message of 64 KiB or more doesn't fit and IPC_CHANNEL_SLOW_BLOCK is the
+ * policy. A size that you set stays, as does that of a channel without a name.
+ * What you get is in ipc_channel_info_t: Linux doubles it and caps it at
+ * net.core.wmem_max. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_buffer_sizes(
     ipc_server_options_t* options, size_t in_bytes, size_t out_bytes);
 /* The largest message to accept and to send, 1 to 2,147,483,647 bytes; default
@@ -1180,16 +1191,17 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_end(
 IPC_CHANNEL_EXTERN int ipc_channel_options_on_close(
     ipc_channel_options_t* options, ipc_close_cb cb);
 
-/* Makes a channel of a connected handle: on POSIX a stream socket, pipe or
- * FIFO, on Windows a pipe. When this succeeds the handle is the channel's,
- * which closes it; else it is yours as it was. It becomes non-blocking, and
- * with it every descriptor that shares its open file (POSIX). UV_EINVAL  a bad
- * option, see ipc_channel_options_error; or nothing that a channel can be made
- * of: a file, a terminal, a socket that listens or isn't connected; UV_EBADF
- * not an open handle; UV_EACCES  it doesn't go the way that the options say, or
- * (native framing) not both ways, as no POSIX pipe does; UV_ENOMEM. An outbound
- * pipe (POSIX) has no on_end: a send that finds its reader gone ends with
- * UV_EPIPE. */
+/* Makes a channel of a connected handle: on POSIX a stream socket (for packets
+ * SOCK_SEQPACKET, on Linux), pipe or FIFO, on Windows a pipe. When this
+ * succeeds the handle is the channel's, which closes it; else it is yours as it
+ * was. It becomes non-blocking, and with it every descriptor that shares its
+ * open file (POSIX). UV_EINVAL  a bad option, see ipc_channel_options_error; or
+ * nothing that a channel can be made of: a file, a terminal, a socket that
+ * listens or isn't connected; UV_EBADF not an open handle; UV_EACCES  it
+ * doesn't go the way that the options say, or (native framing) not both ways,
+ * as no POSIX pipe does; UV_EPROTOTYPE it has packets and the framing has not,
+ * or the other way round; UV_ENOMEM. An outbound pipe (POSIX) has no on_end: a
+ * send that finds its reader gone ends with UV_EPIPE. */
 IPC_CHANNEL_EXTERN int ipc_channel_open(uv_loop_t* loop,
                                         const ipc_channel_options_t* options,
                                         uv_os_fd_t handle,
@@ -1277,10 +1289,10 @@ IPC_CHANNEL_EXTERN int ipc_activation_handles(const char* name,
 /* ---- FIFOs -------------------------------------------------------------- */
 
 /* A FIFO is a path (the system's, not a name as above) that programs read and
- * write like a file: POSIX only, UV_ENOTSUP on Windows. Channels on one are raw
- * and go one way. Two FIFOs for both ways with one peer do worse what a server
- * and a client do: there no end tells when the peer has gone, and nothing says
- * who it is.
+ * write like a file: POSIX only, UV_ENOTSUP on Windows. Channels on one go one
+ * way, and are raw or have one of the formats of others, but not packets. Two
+ * FIFOs for both ways with one peer do worse what a server and a client do:
+ * there no end tells when the peer has gone, and nothing says who it is.
  *
  * One reads, any number write. A send of up to PIPE_BUF bytes (Linux 4,096,
  * macOS 512, never less than 512) reaches the reader in one piece, whoever else
@@ -1310,7 +1322,8 @@ IPC_CHANNEL_EXTERN int ipc_fifo_create(const char* path, int mode);
  * UV_ENOENT  there is none, or (OUTBOUND) nobody reads it; UV_EEXIST  what is
  * there isn't a FIFO, or is a symbolic link; UV_EACCES  another user's, or no
  * right to it; UV_ENOTSUP  the options say IPC_CHANNEL_ACCESS_DUPLEX; UV_EINVAL
- * a bad option, or the native framing, which goes both ways; UV_EMFILE;
+ * a bad option; or the native framing, which goes both ways, or packets (of
+ * these ipc_channel_options_error says nothing); UV_EMFILE;
  * UV_ENOMEM; UV_ENAMETOOLONG. */
 IPC_CHANNEL_EXTERN int ipc_fifo_open(uv_loop_t* loop,
                                      const ipc_channel_options_t* options,
@@ -1381,7 +1394,8 @@ IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio(ipc_child_options_t* options,
 IPC_CHANNEL_EXTERN int ipc_child_options_set_stdio_handle(
     ipc_child_options_t* options, unsigned int slot, uv_os_fd_t handle);
 /* The options of the slot's channel, which makes it one; borrowed until the
- * spawn. Slots 0 to 2 want a raw channel, and take access from the slot, 0
+ * spawn. Slots 0 to 2 want a channel that is raw or has one of
+ * the formats of others, but not packets, and take access from the slot, 0
  * OUTBOUND, 1 and 2 INBOUND. Slot 3 is a duplex channel beside them, native
  * unless the options say otherwise, that a child picks up by
  * ipc_channel_inherit. Without this IPC_CHILD_CHANNEL has the defaults (raw, or
@@ -1665,7 +1679,8 @@ IPC_CHANNEL_EXTERN int ipc_server_close_wait(ipc_server_t* server);
 
 /* Sends to a channel from any thread. A poster has a bounded queue of its own;
  * what was posted joins the channel's queue on the loop's thread, in the order
- * of the posts, in any case in the order of each thread's. A poster outlives
+ * of the posts, in any case in the order of each thread's (between two posters
+ * of one channel there is no order). A poster outlives
  * its channel, and then answers UV_EPIPE. It doesn't keep the loop alive. */
 typedef struct ipc_poster_s ipc_poster_t;
 

@@ -67,7 +67,8 @@ static int reserve(ipc_channel_t* channel, size_t size) {
 
   compact(kept);
   wanted = wanted_memory(channel, size);
-  if (kept->capacity > size || kept->capacity >= wanted) return 0;
+  if (kept->capacity >= wanted) return 0;
+  if (kept->capacity > size && !ipc__channel_is_packet(channel)) return 0;
   grown = ipc__hub_take_spare(
       hub, ipc__channel_has_large(channel) ? kept->search.want : wanted,
       &capacity);

@@ -146,6 +146,13 @@ static int is_behind_kept(const ipc_channel_t* channel, const uv_buf_t* buf) {
   return kept->memory != NULL && buf->base == (char*) kept->memory + kept->size;
 }
 
+/* Whether libuv only tells that there is something to read. Its own read would
+ * take a peer that leaves between our look at a packet and that read for the
+ * end of all (see ipc__stream_next_packet). */
+static int reads_itself(const ipc_channel_t* channel) {
+  return IPC__HAS_TRY_READ && ipc__channel_is_packet(channel);
+}
+
 int ipc__channel_read_now(ipc_channel_t* channel) {
   uv_buf_t buffer;
   ssize_t result;
@@ -156,19 +163,16 @@ int ipc__channel_read_now(ipc_channel_t* channel) {
   }
   if (result == UV_EAGAIN) return UV_EAGAIN;
   if (result > 0) {
+    /* Whatever was looked at: what a read takes is a packet. */
+    if (reads_itself(channel)) {
+      channel->traffic->kept.search.want = (size_t) result;
+    }
     on_bytes(channel, (size_t) result, is_behind_kept(channel, &buffer));
   } else {
     on_stream_end(channel, (int) result);
   }
   ipc__hub_due(channel->hub, channel);
   return 0;
-}
-
-/* Whether libuv only tells that there is something to read. Its own read would
- * take a peer that leaves between our look at a packet and that read for the
- * end of all (see ipc__stream_next_packet). */
-static int reads_itself(const ipc_channel_t* channel) {
-  return IPC__HAS_TRY_READ && ipc__channel_is_packet(channel);
 }
 
 /* As many at a time as libuv would read. */
@@ -196,6 +200,16 @@ static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
   channel->hub->read_error = find_room(channel, buffer);
 }
 
+/* libuv takes a short read from a peer that has gone for the last, but one ends
+ * short as well where somebody has passed a descriptor along. It has stopped
+ * reading by now. */
+static void check_end(ipc_channel_t* channel) {
+  channel->is_reading = 0;
+  if (ipc__channel_read_now(channel) == UV_EAGAIN) {
+    on_stream_end(channel, UV_EOF);
+  }
+}
+
 static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   ipc_channel_t* channel = (ipc_channel_t*) stream;
   ipc__hub_t* hub = channel->hub;
@@ -209,6 +223,9 @@ static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   ipc__hub_enter(hub);
   if (nread > 0) {
     on_bytes(channel, (size_t) nread, is_behind_kept(channel, buf));
+  } else if (nread == UV_EOF && IPC__HAS_TRY_READ &&
+             !ipc__channel_is_native(channel)) {
+    check_end(channel);
   } else {
     on_stream_end(channel, (int) nread);
   }

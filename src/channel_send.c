@@ -575,8 +575,12 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   /* A record is complete at the byte where it ends, so they go first. */
   status = channel->error != 0 ? channel->error : UV_ECANCELED;
   while (ipc__queue_pop(&channel->traffic->queue, 1, &record)) {
-    call_back(channel, &record, status,
-              gone_of(&record, channel->traffic->queue.released));
+    if (record.status != 0) { /* withdrawn in one of these callbacks */
+      call_back(channel, &record, record.status, message_size(&record));
+    } else {
+      call_back(channel, &record, status,
+                gone_of(&record, channel->traffic->queue.released));
+    }
   }
   ipc__channel_drop_queue(channel);
 }

@@ -7,8 +7,10 @@
 /* How much may travel ahead of the server's hello, and is kept until then. */
 #define EARLY_BYTES ((size_t) 64 << 10)
 
-/* More than this behind a write is worth a larger buffer. */
+/* More than this behind a write, of a message like this, is worth a larger
+ * buffer. */
 #define LARGE_QUEUE ((size_t) 32 << 10)
+#define LARGE_MESSAGE ((size_t) 64 << 10)
 
 /* When the system is out of buffers, try again after this. */
 #define NO_BUFFERS_RETRY_MS 10
@@ -142,10 +144,18 @@ static void write_failed(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 }
 
-/* Whether the system's buffer may become larger, once. */
+/* Whether the system's buffer may become larger, once: for a large message on a
+ * socket of our own, where nothing is to be dropped while it waits. */
 static int may_grow(const ipc_channel_t* channel) {
-  return !channel->has_grown && channel->hub->settings.out_bytes == 0 &&
-         ipc__queue_bytes(&channel->traffic->queue) >= LARGE_QUEUE;
+  const ipc__settings_t* settings = &channel->hub->settings;
+  const ipc__queue_t* queue = &channel->traffic->queue;
+
+  if (channel->has_grown || settings->out_bytes != 0) return 0;
+  if (settings->slow_reader != IPC_CHANNEL_SLOW_BLOCK) return 0;
+  if (channel->client != NULL && channel->client->is_nameless) return 0;
+  return ipc__queue_bytes(queue) >= LARGE_QUEUE && queue->records.count > 0 &&
+         ipc__queue_record(queue, queue->records.count - 1)->size >=
+             LARGE_MESSAGE;
 }
 
 /* The first write of a server's, its hello, may hold replies already. Then it

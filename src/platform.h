@@ -328,7 +328,7 @@ size_t ipc__stream_in_flight(const ipc__stream_t* stream);
 
 /* Reads what is there already, for the first read after accepting, and all
  * packets. UV_EAGAIN: nothing (always where IPC__HAS_TRY_READ is 0, on
- * Windows); UV_EOF; an error. */
+ * Windows); UV_EOF; UV_EIO: the packet is larger than `size`; another error. */
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size);
 
 /* How many bytes there are of the packet in front, or are left of it; a read

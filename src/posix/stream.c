@@ -211,7 +211,9 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   size_t bytes;
   ssize_t written;
 
-  if (stream->os.is_full) return wait_for_room(stream);
+  if (stream->os.is_full && wait_for_room(stream) == UV_EAGAIN)
+    return UV_EAGAIN;
+  stream->os.is_full = 0; /* nothing to wait with: to be tried again */
   entries =
       fill_iovec(vector, buffers, has_packets(stream) ? 1 : count, &bytes);
   do {
@@ -253,13 +255,31 @@ static int is_interrupted(const ipc__stream_t* stream) {
   return errno == EINTR || (errno == ECONNRESET && has_packets(stream));
 }
 
+/* A packet that is longer than `size` isn't the one that was looked at:
+ * somebody else reads from the socket. */
+static ssize_t read_packet(int fd, void* data, size_t size) {
+  struct msghdr message = {0};
+  struct iovec vector;
+  ssize_t received;
+
+  vector.iov_base = data;
+  vector.iov_len = size;
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  received = recvmsg(fd, &message, MSG_DONTWAIT);
+  if (received == -1 || !(message.msg_flags & MSG_TRUNC)) return received;
+  errno = EIO;
+  return -1;
+}
+
 ssize_t ipc__stream_try_read(ipc__stream_t* stream, void* data, size_t size) {
   ssize_t received;
   int fd;
 
   fd = ipc__stream_handle(stream);
   do {
-    received = read(fd, data, size);
+    received = has_packets(stream) ? read_packet(fd, data, size)
+                                   : read(fd, data, size);
   } while (received == -1 && is_interrupted(stream));
   if (received > 0) return received;
   return received == 0 ? UV_EOF : ipc__errno();
