@@ -458,8 +458,6 @@ static inline int ipc__channel_can_send(const ipc_channel_t* channel) {
          !(channel->peer_features & IPC__FEATURE_NO_RECEIVE);
 }
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send);
-/* Calls back the sends that are complete, or all when they never will be. */
-void ipc__channel_complete_sends(ipc_channel_t* channel);
 /* UV_EINVAL: memory is missing. */
 int ipc__channel_check_pieces(const uv_buf_t* pieces, unsigned int count);
 /* For posters: a copy, without a callback. */
@@ -467,6 +465,11 @@ int ipc__channel_post(ipc_channel_t* channel,
                       const uv_buf_t* pieces,
                       unsigned int count,
                       int force);
+
+/* channel_sent.c: from there on */
+/* Calls back the sends that are complete, or all when they never will be. */
+void ipc__channel_complete_sends(ipc_channel_t* channel);
+void ipc__channel_on_send_deadline(ipc__deadline_t* deadline);
 /* Takes what was sent out of the queue; its callback gets the status. UV_EBUSY,
  * UV_ENOENT and UV_ENOMEM as ipc_channel_cancel. */
 int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status);

@@ -4,21 +4,11 @@
 
 #include <string.h>
 
-#define BLOCK_HEAD offsetof(ipc__block_t, bytes)
-
 /* What an empty queue may keep for the next use: a ring, a staging block. */
 #define KEPT_RING_BYTES ((size_t) 16 << 10)
-#define KEPT_BLOCK_BYTES (BLOCK_HEAD + 2 * IPC__QUEUE_BLOCK_BYTES)
+#define KEPT_BLOCK_BYTES (IPC__QUEUE_BLOCK_HEAD + 2 * IPC__QUEUE_BLOCK_BYTES)
 
 /* ---- Segments ----------------------------------------------------------- */
-
-static ipc__segment_t* segment_at(const ipc__queue_t* queue, uint32_t i) {
-  return ipc__ring_at(&queue->segments, i, sizeof(ipc__segment_t));
-}
-
-ipc__record_t* ipc__queue_record(const ipc__queue_t* queue, uint32_t i) {
-  return ipc__ring_at(&queue->records, i, sizeof(ipc__record_t));
-}
 
 static void add_segment(ipc__queue_t* queue,
                         const uint8_t* base,
@@ -26,7 +16,7 @@ static void add_segment(ipc__queue_t* queue,
                         ipc__block_t* block) {
   ipc__segment_t* segment;
 
-  segment = segment_at(queue, queue->segments.count++);
+  segment = ipc__queue_segment(queue, queue->segments.count++);
   segment->base = base;
   segment->size = size;
   segment->block = block;
@@ -42,7 +32,7 @@ static uint8_t* take_staged(ipc__queue_t* queue, size_t size) {
 
   block->used += size;
   if (queue->segments.count > 0) {
-    last = segment_at(queue, queue->segments.count - 1);
+    last = ipc__queue_segment(queue, queue->segments.count - 1);
     if (last->block == block && last->base + last->size == to) {
       last->size += size;
       return to;
@@ -64,7 +54,7 @@ static int reserve_staging(ipc__hub_t* hub, ipc__queue_t* queue, size_t size) {
   size_t memory;
 
   if (wanted < IPC__QUEUE_BLOCK_BYTES) wanted = IPC__QUEUE_BLOCK_BYTES;
-  block = ipc__hub_take(hub, BLOCK_HEAD + wanted, &memory);
+  block = ipc__hub_take(hub, IPC__QUEUE_BLOCK_HEAD + wanted, &memory);
   if (block == NULL) return UV_ENOMEM;
   block->memory = memory;
   block->used = 0;
@@ -90,7 +80,8 @@ size_t ipc__pieces_size(const uv_buf_t* pieces, unsigned int count) {
 static int has_staging(const ipc__queue_t* queue, size_t size) {
   const ipc__block_t* block = queue->staging;
 
-  return block != NULL && block->memory - BLOCK_HEAD - block->used >= size;
+  return block != NULL &&
+         block->memory - IPC__QUEUE_BLOCK_HEAD - block->used >= size;
 }
 
 /* All the room that a put may need. */
@@ -170,7 +161,7 @@ unsigned int ipc__queue_gather(const ipc__queue_t* queue,
   uint32_t i;
 
   for (i = 0; i < queue->segments.count && used < count && limit > 0; i++) {
-    const ipc__segment_t* segment = segment_at(queue, i);
+    const ipc__segment_t* segment = ipc__queue_segment(queue, i);
     size_t size = segment->size;
 
     if (skip >= size) {
@@ -215,10 +206,9 @@ size_t ipc__queue_whole(const ipc__queue_t* queue, size_t limit) {
   return (size_t) (ipc__queue_record(queue, count - 1)->end - queue->released);
 }
 
-/* One segment less lies in the block. */
-static void release_block(ipc__hub_t* hub,
-                          ipc__queue_t* queue,
-                          ipc__block_t* block) {
+void ipc__queue_release_block(ipc__hub_t* hub,
+                              ipc__queue_t* queue,
+                              ipc__block_t* block) {
   if (block == NULL || --block->segments > 0) return;
   if (block == queue->staging) {
     block->used = 0;
@@ -228,17 +218,17 @@ static void release_block(ipc__hub_t* hub,
 }
 
 static void drop_first_segment(ipc__hub_t* hub, ipc__queue_t* queue) {
-  ipc__block_t* block = segment_at(queue, 0)->block;
+  ipc__block_t* block = ipc__queue_segment(queue, 0)->block;
 
   ipc__ring_drop_first(&queue->segments);
-  release_block(hub, queue, block);
+  ipc__queue_release_block(hub, queue, block);
 }
 
 void ipc__queue_release(ipc__hub_t* hub, ipc__queue_t* queue, size_t bytes) {
   queue->released += bytes;
   hub->queued_bytes -= bytes;
   while (bytes > 0) {
-    ipc__segment_t* first = segment_at(queue, 0);
+    ipc__segment_t* first = ipc__queue_segment(queue, 0);
 
     if (first->size > bytes) {
       first->base += bytes;
@@ -283,7 +273,7 @@ void ipc__queue_copy_borrowed(ipc__queue_t* queue) {
   uint32_t i;
 
   for (i = 0; i < queue->segments.count; i++) {
-    ipc__segment_t* segment = segment_at(queue, i);
+    ipc__segment_t* segment = ipc__queue_segment(queue, i);
     uint8_t* to;
 
     if (segment->block != NULL) continue;
@@ -345,172 +335,4 @@ void ipc__queue_clear(ipc__hub_t* hub, ipc__queue_t* queue) {
   }
   if (queue->staging != NULL) queue->staging->used = 0;
   queue->queued = queue->released = IPC__QUEUE_START;
-}
-
-/* ---- Taking out of the middle ------------------------------------------- */
-
-/* The segment that begins `offset` bytes from the front, made by cutting one in
- * two where need be; there is a slot for that. */
-static uint32_t cut_at(ipc__queue_t* queue, uint64_t offset) {
-  ipc__segment_t* left;
-  ipc__segment_t* right;
-  uint32_t i;
-
-  for (i = 0; i < queue->segments.count && offset > 0; i++) {
-    size_t size = segment_at(queue, i)->size;
-
-    if (offset < size) {
-      left = ipc__ring_insert(&queue->segments, i, sizeof(*left));
-      right = segment_at(queue, i + 1);
-      *left = *right;
-      left->size = (size_t) offset;
-      right->base += offset;
-      right->size -= (size_t) offset;
-      if (left->block != NULL) left->block->segments++;
-      return i + 1;
-    }
-    offset -= size;
-  }
-  return i;
-}
-
-/* Takes out the bytes from position `from` to `to`; what is before them moves
- * up. */
-static int take_out(ipc__hub_t* hub,
-                    ipc__queue_t* queue,
-                    uint64_t from,
-                    uint64_t to) {
-  uint32_t first;
-  uint32_t last;
-  uint32_t i;
-
-  if (from == to) return 0;
-  if (ipc__ring_reserve(hub, &queue->segments, 2, sizeof(ipc__segment_t)) !=
-      0) {
-    return UV_ENOMEM;
-  }
-  first = cut_at(queue, from - queue->released);
-  last = cut_at(queue, to - queue->released);
-  for (i = first; i < last; i++) {
-    release_block(hub, queue, segment_at(queue, i)->block);
-  }
-  ipc__ring_remove(&queue->segments, first, last - first,
-                   sizeof(ipc__segment_t));
-  queue->released += to - from;
-  hub->queued_bytes -= (size_t) (to - from);
-  for (i = 0; i < queue->records.count; i++) {
-    ipc__record_t* record = ipc__queue_record(queue, i);
-
-    if (record->end > from) break;
-    record->end += to - from;
-  }
-  return 0;
-}
-
-/* Moves a record, of which `gone` bytes have left, to those that wait for their
- * callbacks; there is a slot. */
-static void move_to_withdrawn(ipc__queue_t* queue,
-                              uint32_t i,
-                              uint32_t gone,
-                              int status) {
-  ipc__ring_t* ring = &queue->withdrawn;
-  ipc__record_t* slot = ipc__ring_at(ring, ring->count++, sizeof(*slot));
-
-  *slot = *ipc__queue_record(queue, i);
-  slot->size -= slot->tail;
-  slot->tail = 0;
-  if (slot->size > gone) slot->size = gone;
-  slot->status = (int16_t) status;
-  ipc__ring_remove(&queue->records, i, 1, sizeof(*slot));
-}
-
-int ipc__queue_withdraw(ipc__hub_t* hub,
-                        ipc__queue_t* queue,
-                        uint32_t i,
-                        int status) {
-  ipc__record_t* record = ipc__queue_record(queue, i);
-  int err;
-
-  err = ipc__ring_reserve(hub, &queue->withdrawn, 1, sizeof(*record));
-  if (err == 0) {
-    err = take_out(hub, queue, ipc__record_start(record), record->end);
-  }
-  if (err != 0) return err;
-  move_to_withdrawn(queue, i, 0, status);
-  if (queue->segments.count == 0) ipc__queue_drop(hub, queue);
-  return 0;
-}
-
-/* Puts bytes of the library's own in front of all others. */
-static int put_first(ipc__hub_t* hub,
-                     ipc__queue_t* queue,
-                     const uint8_t* bytes,
-                     size_t size) {
-  ipc__segment_t* segment;
-  ipc__block_t* block;
-  size_t memory;
-  uint32_t i;
-
-  if (size == 0) return 0;
-  if (ipc__ring_reserve(hub, &queue->segments, 1, sizeof(*segment)) != 0) {
-    return UV_ENOMEM;
-  }
-  block = ipc__hub_take(hub, BLOCK_HEAD + size, &memory);
-  if (block == NULL) return UV_ENOMEM;
-  block->memory = memory;
-  block->used = size;
-  block->segments = 1;
-  memcpy(block->bytes, bytes, size);
-  segment = ipc__ring_insert(&queue->segments, 0, sizeof(*segment));
-  segment->base = block->bytes;
-  segment->size = size;
-  segment->block = block;
-  /* The front of the queue is earlier now; what is complete stays so. */
-  for (i = 0; i < queue->records.count; i++) {
-    ipc__record_t* record = ipc__queue_record(queue, i);
-
-    if (record->end > queue->released) break;
-    record->end = 0;
-  }
-  queue->released -= size;
-  hub->queued_bytes += size;
-  return 0;
-}
-
-int ipc__queue_restart(ipc__hub_t* hub,
-                       ipc__queue_t* queue,
-                       uint64_t from,
-                       const uint8_t* head,
-                       size_t head_size,
-                       int status) {
-  uint64_t kept = queue->released;
-  ipc__record_t* record;
-  uint32_t i = 0;
-
-  if (ipc__ring_reserve(hub, &queue->withdrawn, queue->records.count,
-                        sizeof(*record)) != 0) {
-    return UV_ENOMEM;
-  }
-  /* What has begun to leave, and between records what was ours. */
-  while (i < queue->records.count) {
-    record = ipc__queue_record(queue, i);
-    if (record->end <= queue->released) {
-      i++; /* complete; its callback is due */
-    } else if (ipc__record_start(record) < from) {
-      uint64_t gone = from - ipc__record_start(record);
-
-      if (gone > record->size) gone = record->size;
-      move_to_withdrawn(queue, i, (uint32_t) gone, status);
-    } else {
-      /* Moves up what is in front, which is what was kept so far. */
-      uint64_t start = ipc__record_start(record);
-      uint64_t end = record->end;
-
-      if (take_out(hub, queue, kept, start) != 0) return UV_ENOMEM;
-      kept = end;
-      i++;
-    }
-  }
-  if (take_out(hub, queue, kept, queue->queued) != 0) return UV_ENOMEM;
-  return put_first(hub, queue, head, head_size);
 }

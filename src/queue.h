@@ -22,6 +22,8 @@ typedef struct ipc__block_s {
   uint8_t bytes[];
 } ipc__block_t;
 
+#define IPC__QUEUE_BLOCK_HEAD offsetof(ipc__block_t, bytes)
+
 typedef struct ipc__segment_s {
   const uint8_t* base;
   size_t size;
@@ -58,6 +60,18 @@ typedef struct ipc__queue_s {
   uint64_t queued;       /* bytes ever put in */
   uint64_t released;     /* bytes ever taken out, or withdrawn */
 } ipc__queue_t;
+
+/* The i-th from the front. */
+static inline ipc__segment_t* ipc__queue_segment(const ipc__queue_t* queue,
+                                                 uint32_t i) {
+  return ipc__ring_at(&queue->segments, i, sizeof(ipc__segment_t));
+}
+
+/* The i-th oldest that is in the queue. */
+static inline ipc__record_t* ipc__queue_record(const ipc__queue_t* queue,
+                                               uint32_t i) {
+  return ipc__ring_at(&queue->records, i, sizeof(ipc__record_t));
+}
 
 static inline size_t ipc__queue_bytes(const ipc__queue_t* queue) {
   return (size_t) (queue->queued - queue->released);
@@ -141,11 +155,16 @@ int ipc__queue_pop(ipc__queue_t* queue, int all, ipc__record_t* record);
 /* Drops the oldest that are complete and have nobody to tell; how many. */
 uint64_t ipc__queue_pop_silent(ipc__queue_t* queue);
 
-/* The i-th oldest record that is in the queue, and the one with an id or, where
- * that is gone, the next; records.count if there is none. */
-ipc__record_t* ipc__queue_record(const ipc__queue_t* queue, uint32_t i);
+/* The one with an id or, where that is gone, the next; records.count if there
+ * is none. */
 uint32_t ipc__queue_find(const ipc__queue_t* queue, ipc_op_t id);
 
+/* One segment less lies in the block; NULL: it was borrowed. */
+void ipc__queue_release_block(ipc__hub_t* hub,
+                              ipc__queue_t* queue,
+                              ipc__block_t* block);
+
+/* queue_edit.c */
 /* Takes the i-th record's bytes out of the queue, of which none may have left,
  * and has ipc__queue_pop give the record with `status`. Positions before it
  * grow by its size. UV_ENOMEM: nothing is changed. */
