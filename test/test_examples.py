@@ -457,6 +457,51 @@ def test_a_mailbox_where_a_letter_lies():
         assert file.read() == "dear"
 
 
+LANGUAGE_SERVER = r"""
+import json, sys
+def read():
+    size = None
+    while True:
+        line = sys.stdin.buffer.readline().strip()
+        if not line:
+            break
+        name, value = line.split(b":")
+        if name.lower() == b"content-length":
+            size = int(value)
+    return json.loads(sys.stdin.buffer.read(size))
+def answer(result, id):
+    body = json.dumps({"jsonrpc": "2.0", "id": id, "result": result}).encode()
+    out = b"Content-Type: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    for i in range(len(out)):
+        sys.stdout.buffer.write(out[i:i + 1])
+        sys.stdout.buffer.flush()
+answer({"capabilities": {"long": "x" * 70000}}, read()["id"])
+answer(None, read()["id"])
+assert read()["method"] == "exit"
+"""
+
+
+def test_language_client():
+    if IS_WINDOWS:
+        raise unittest.SkipTest("there is no language server for Wine")
+    with Program("language_client", sys.executable, "-c", LANGUAGE_SERVER) as client:
+        assert client.wait() == 0, client.output()
+        first, second, end = client.output().splitlines()
+        assert first.startswith('70'), first
+        assert '"result": {"capabilities"' in first, first
+        assert second.endswith('"result": null}'), second
+        assert end == "ended with 0, signal 0"
+
+
+def test_language_client_of_a_real_server():
+    if IS_WINDOWS or shutil.which("clangd") is None:
+        raise unittest.SkipTest("there is no clangd")
+    with Program("language_client", "clangd") as client:
+        assert client.wait() == 0, client.output()
+        assert '"capabilities"' in client.output()
+        assert client.output().endswith("ended with 0, signal 0\n")
+
+
 def test_workers_without_a_server():
     with Program("worker_threads", name_of("nobody")) as client:
         assert client.wait() == 1
