@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#define INITIALIZE                                                      \
+  "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":" \
+  "{\"processId\":null,\"rootUri\":null,\"capabilities\":{}}}"
+
 static const char* const requests[] = {
-    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":"
-    "{\"processId\":null,\"rootUri\":null,\"capabilities\":{}}}",
-    "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"shutdown\"}",
+    INITIALIZE, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"shutdown\"}",
     "{\"jsonrpc\":\"2.0\",\"method\":\"exit\"}"};
 
 static int answers;
