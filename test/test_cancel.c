@@ -341,6 +341,41 @@ static void test_while_closing(void** state) {
   assert_int_equal(ops[2].status, 0);
 }
 
+static void cancel_when_broken(op_t* op, const void* data) {
+  assert_true(op->status < 0 && op->status != UV_ECANCELED);
+  cancel_other(op, data);
+}
+
+/* In the callback of one that a broken connection ends: that was withdrawn and
+ * not lost. */
+static void run_when_broken(int raw) {
+  op_t first = {0}, ops[3] = {0};
+  pair_t pair;
+  int i;
+
+  stuck_open(&pair, &first, raw);
+  for (i = 0; i < 3; i++) op_put(&ops[i], &pair.client, "words", 5, i != 2);
+  first.on_end = cancel_when_broken;
+  first.arg = &ops[1];
+  assert_int_equal(ipc_channel_disconnect(pair.accepted.channel), 0);
+  op_ends(&ops[1], UV_ECANCELED);
+  assert_int_equal(ops[1].sent, 0);
+  for (i = 0; i < 3; i += 2) {
+    op_ends(&ops[i], first.status);
+    assert_int_equal(ops[i].sent, 0);
+  }
+  pair_finish(&pair);
+  assert_int_equal(first.calls, 1);
+  for (i = 0; i < 3; i++) assert_int_equal(ops[i].calls, 1);
+  assert_int_equal(pair.client.result.unsent, 3);
+}
+
+static void test_when_broken(void** state) {
+  (void) state;
+  run_when_broken(0);
+  run_when_broken(1);
+}
+
 /* ---- Soon --------------------------------------------------------------- */
 
 /* A cancel that is late may have been kept waiting by the machine: one try in
@@ -855,6 +890,7 @@ int main(int argc, char** argv) {
       TEST(test_recv_at_the_end),
       TEST(test_begun),
       TEST(test_while_closing),
+      TEST(test_when_broken),
       TEST(test_recv_soon),
       TEST(test_ready_soon),
       TEST(test_send_soon),

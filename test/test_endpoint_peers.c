@@ -612,6 +612,63 @@ static void test_client_without_descriptors(void** state) {
   finish();
 }
 
+static size_t received_bytes;
+static int sent_status;
+
+static void on_bytes(ipc_channel_t* channel, const void* data, size_t size) {
+  (void) channel;
+  (void) data;
+  received_bytes += size;
+}
+
+static void on_large_sent(ipc_channel_t* channel,
+                          void* arg,
+                          int status,
+                          size_t sent) {
+  (void) channel;
+  (void) sent;
+  sent_status = status;
+  *(int*) arg = 1;
+}
+
+/* Nothing is left to wait for room with: a large message goes all the same, and
+ * none of what it needs is somebody else's. */
+static void test_send_without_descriptors(void** state) {
+  static char large[4 << 20];
+  struct rlimit before;
+  struct rlimit low;
+  ipc_channel_t* client;
+  int is_sent = 0;
+  int fds[256];
+  int count;
+
+  (void) state;
+  received_bytes = 0;
+  ipc_server_options_on_message(&options, on_bytes);
+  listen_now();
+  client = client_of(IPC_CHANNEL_FRAMING_NATIVE);
+  test_run_until(&accepts);
+  assert_int_equal(ipc_channel_send(client, "x", 1, NULL, NULL), 0);
+  while (received_bytes == 0) test_turn();
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  low = before;
+  low.rlim_cur = 160;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+  count = use_up(fds, (int) TEST_COUNT(fds));
+  assert_int_equal(
+      ipc_channel_send(client, large, sizeof(large), on_large_sent, &is_sent),
+      0);
+  test_run_until(&is_sent);
+  assert_int_equal(sent_status, 0);
+  while (received_bytes < sizeof(large) + 1) test_turn();
+  assert_int_equal(dup(2), -1);
+  give_back(fds, count);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_int_equal(ipc_channel_disconnect(client), 0);
+  assert_int_equal(ipc_channel_close(client), 0);
+  finish();
+}
+
 /* ---- Descriptors that nobody asked for ---------------------------------- */
 
 /* With the first bytes and with each message, in all numbers. */
@@ -668,6 +725,63 @@ static void test_unwanted_descriptors_in_a_raw_channel(void** state) {
   }
   close(fd);
   finish();
+}
+
+static char text[64];
+static int ends;
+static int end_status;
+
+static void on_text(ipc_channel_t* channel, const void* data, size_t size) {
+  (void) channel;
+  assert_true(strlen(text) + size < sizeof(text));
+  memcpy(text + strlen(text), data, size);
+  received++;
+}
+
+static void on_end(ipc_channel_t* channel, int status) {
+  (void) channel;
+  ends++;
+  end_status = status;
+}
+
+/* A peer that passes descriptors along with some of what it says, and leaves
+ * before anything is read: each of them ends a read short. */
+static void run_farewell(ipc_framing_t framing, int is_accepted) {
+  int fd;
+
+  memset(text, 0, sizeof(text));
+  accepts = closes = received = ends = 0;
+  ipc_server_options_set_framing(&options, framing);
+  listen_now();
+  fd = posix_connect(path);
+  assert_true(fd >= 0);
+  if (is_accepted) test_run_until(&accepts);
+  posix_send_with_fds(fd, "on", 2, 1);
+  assert_int_equal(write(fd, "e\ntwo\n", 6), 6);
+  posix_send_with_fds(fd, "th", 2, 3);
+  posix_send_with_fds(fd, "ree\nfo", 6, 2);
+  assert_int_equal(write(fd, "ur\n", 3), 3);
+  close(fd);
+  test_run_until(&ends);
+  assert_int_equal(end_status, 0);
+  if (framing == IPC_CHANNEL_FRAMING_RAW) {
+    assert_string_equal(text, "one\ntwo\nthree\nfour\n");
+  } else {
+    assert_string_equal(text, "onetwothreefour");
+    assert_int_equal(received, 4);
+  }
+  assert_int_equal(ends, 1);
+  finish();
+}
+
+static void test_unwanted_descriptors_of_one_who_leaves(void** state) {
+  (void) state;
+  ipc_server_options_on_message(&options, on_text);
+  ipc_server_options_on_end(&options, on_end);
+  run_farewell(IPC_CHANNEL_FRAMING_RAW, 0);
+  run_farewell(IPC_CHANNEL_FRAMING_RAW, 1);
+  run_farewell(IPC_CHANNEL_FRAMING_DELIMITER, 0);
+  run_farewell(IPC_CHANNEL_FRAMING_DELIMITER, 1);
 }
 
 static int client_received;
@@ -731,8 +845,10 @@ int main(int argc, char** argv) {
       PEER_TEST(test_no_descriptors),
       PEER_TEST(test_close_without_descriptors),
       PEER_TEST(test_client_without_descriptors),
+      PEER_TEST(test_send_without_descriptors),
       PEER_TEST(test_unwanted_descriptors_at_a_server),
       PEER_TEST(test_unwanted_descriptors_in_a_raw_channel),
+      PEER_TEST(test_unwanted_descriptors_of_one_who_leaves),
       PEER_TEST(test_unwanted_descriptors_at_a_client),
   };
 

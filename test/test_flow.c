@@ -516,6 +516,95 @@ static void test_stats_and_info(void** state) {
   pair_finish(&pair);
 }
 
+/* ---- The system's buffer ------------------------------------------------ */
+
+static size_t out_buffer_of(const side_t* side) {
+  ipc_channel_info_t info;
+
+  assert_int_equal(ipc_channel_info(side->channel, &info), 0);
+  return info.out_buffer_bytes;
+}
+
+/* More than the system takes, in messages of this size; whether its buffer is
+ * larger then. */
+static int grows_for(side_t* from, side_t* to, size_t size) {
+  static uint8_t large[3 << 20];
+  size_t before = out_buffer_of(from);
+  size_t after;
+  uint64_t bytes;
+
+  pause_side(to);
+  for (bytes = 0; bytes < sizeof(large); bytes += size) {
+    assert_int_equal(side_lend(from, large, size), 0);
+  }
+  assert_int_equal(ipc_channel_flush(from->channel), 0);
+  assert_true(stats_of(from).bytes_queued > 0);
+  after = out_buffer_of(from);
+  assert_true(after >= before);
+  resume_side(to);
+  while (to->bytes < bytes) test_turn();
+  assert_int_equal(to->bytes, bytes);
+  assert_int_equal(out_buffer_of(from), after);
+  return after > before;
+}
+
+static void growing_init(pair_t* pair) {
+  pair_init(pair);
+  ipc_client_options_set_max_queue_bytes(&pair->client_options, 16 * MIB);
+  ipc_server_options_set_max_queue_bytes(&pair->server_options, 16 * MIB);
+}
+
+/* For a large message, either way. */
+static void run_growth(int raw) {
+  pair_t pair;
+
+  growing_init(&pair);
+  if (raw) pair_raw(&pair);
+  pair_open(&pair);
+  assert_int_equal(grows_for(&pair.client, &pair.accepted, 3 * MIB),
+                   !test_is_windows());
+  assert_int_equal(grows_for(&pair.accepted, &pair.client, 3 * MIB),
+                   !test_is_windows());
+  pair_finish(&pair);
+}
+
+static void test_buffer_grows(void** state) {
+  (void) state;
+  run_growth(0);
+  run_growth(1);
+}
+
+static void run_no_growth(pair_t* pair, size_t size) {
+  pair_open(pair);
+  assert_false(grows_for(&pair->client, &pair->accepted, size));
+  assert_false(grows_for(&pair->accepted, &pair->client, size));
+  pair_finish(pair);
+}
+
+/* Not for many small ones, nor where somebody has said how large it is to be,
+ * nor where messages are to be dropped rather than wait. */
+static void test_buffer_stays(void** state) {
+  pair_t pair;
+
+  (void) state;
+  growing_init(&pair);
+  run_no_growth(&pair, 1 * KIB);
+  growing_init(&pair);
+  run_no_growth(&pair, 60 * KIB);
+  growing_init(&pair);
+  ipc_server_options_set_buffer_sizes(&pair.server_options, 0, 64 * KIB);
+  if (!test_is_windows()) { /* there the server sizes both */
+    ipc_client_options_set_buffer_sizes(&pair.client_options, 0, 64 * KIB);
+  }
+  run_no_growth(&pair, 3 * MIB);
+  growing_init(&pair);
+  ipc_server_options_set_slow_reader(&pair.server_options,
+                                     IPC_CHANNEL_SLOW_DROP_OLDEST);
+  ipc_client_options_set_slow_reader(&pair.client_options,
+                                     IPC_CHANNEL_SLOW_DROP_OLDEST);
+  run_no_growth(&pair, 3 * MIB);
+}
+
 /* A message whose rest never came shows in bytes_cut. */
 static void test_bytes_cut(void** state) {
   uint8_t bytes[16 + 8 + 100];
@@ -557,6 +646,8 @@ int main(int argc, char** argv) {
       TEST(test_idle_in_a_message),
       TEST(test_fairness),
       TEST(test_stats_and_info),
+      TEST(test_buffer_grows),
+      TEST(test_buffer_stays),
       TEST(test_bytes_cut),
   };
 

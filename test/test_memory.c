@@ -189,6 +189,76 @@ static void test_steady_large(void** state) {
   run_steady(LARGE, 1);
 }
 
+/* ---- A sender that doesn't return to the loop ---------------------------- */
+
+#define STORM_MESSAGES 1000000
+#define STORM_BYTES 16
+/* Of messages; so many batches may be under way, which is more than what
+ * gathers before a write, and less than what the system takes. */
+#define BATCH 500
+#define BATCHES_AHEAD 8
+
+static uv_sem_t batches;
+static int stormed;
+
+static void read_storm(void* arg) {
+  ipc_client_options_t options;
+  ipc_channel_t* channel;
+  const void* data;
+  size_t size;
+  int count = 0;
+
+  ipc_client_options_init(&options, arg);
+  if (ipc_client_connect_wait(&options, NULL, &channel) != 0) return;
+  while (count < STORM_MESSAGES &&
+         ipc_channel_recv_wait(channel, 30000, &data, &size) == 0) {
+    if (++count % BATCH == 0) uv_sem_post(&batches);
+  }
+  ipc_channel_close_wait(channel, NULL);
+}
+
+/* Windows: what is written is taken in a later turn of the loop. */
+static void send_storm(side_t* side) {
+  int err;
+
+  while (stormed < STORM_MESSAGES) {
+    err = ipc_channel_send_copy(side->channel, body, STORM_BYTES, NULL, NULL);
+    if (err == UV_EAGAIN && test_is_windows()) return;
+    assert_int_equal(err, 0);
+    if (++stormed % BATCH == 0 && !test_is_windows()) uv_sem_wait(&batches);
+  }
+}
+
+/* A million messages in one callback, to somebody who reads them: no more
+ * memory than for what is under way. */
+static void test_one_callback(void** state) {
+  ipc_channel_stats_t stats;
+  uv_thread_t reader;
+  pair_t pair;
+
+  (void) state;
+  stormed = 0;
+  memset(&memory, 0, sizeof(memory));
+  assert_int_equal(uv_sem_init(&batches, BATCHES_AHEAD), 0);
+  use_memory(&pair);
+  ipc_server_options_set_buffer_sizes(&pair.server_options, 0, 256 << 10);
+  pair.accepted.on_open = pair.accepted.on_drain = send_storm;
+  pair.accepted.stays = 1;
+  pair_listen(&pair);
+  assert_int_equal(
+      uv_thread_create(&reader, read_storm, (void*) (intptr_t) pair.name), 0);
+  run_until(&pair.accepted.ends, 1);
+  assert_int_equal(stormed, STORM_MESSAGES);
+  assert_int_equal(ipc_channel_stats(pair.accepted.channel, &stats), 0);
+  assert_int_equal(stats.messages_sent, STORM_MESSAGES);
+  assert_int_equal(pair.accepted.drains > 0, test_is_windows());
+  assert_true(memory.peak < (8 << 20));
+  uv_thread_join(&reader);
+  pair_finish(&pair);
+  assert_int_equal(memory.blocks, 0);
+  uv_sem_destroy(&batches);
+}
+
 /* What hundreds of channels hold while nothing happens: little. */
 static void test_idle_channels(void** state) {
   enum { COUNT = 100 };
@@ -235,6 +305,7 @@ int main(int argc, char** argv) {
       TEST(test_one_fails),    TEST(test_some_fail),
       TEST(test_all_fail),     TEST(test_steady_small),
       TEST(test_steady_large), TEST(test_idle_channels),
+      TEST(test_one_callback),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

@@ -184,6 +184,36 @@ static void test_pair_calls(void** state) {
   finish();
 }
 
+/* The system's buffers stay as they were made, however large a message is. */
+static void run_large(size_t hint) {
+  uint8_t* large = calloc(1, LARGE);
+  size_t before;
+
+  prepare();
+  assert_non_null(large);
+  assert_int_equal(ipc_pair_create(IPC_PAIR_DUPLEX, hint, ends), 0);
+  assert_int_equal(try_open(0, ends[0]), 0);
+  assert_int_equal(try_open(1, ends[1]), 0);
+  run_until(&sides[0].opens, 1);
+  run_until(&sides[1].opens, 1);
+  before = info_of(&sides[0]).out_buffer_bytes;
+  assert_int_equal(ipc_channel_pause(sides[1].channel), 0);
+  assert_int_equal(side_lend(&sides[0], large, LARGE), 0);
+  assert_int_equal(ipc_channel_flush(sides[0].channel), 0);
+  assert_int_equal(info_of(&sides[0]).out_buffer_bytes, before);
+  assert_int_equal(ipc_channel_resume(sides[1].channel), 0);
+  run_until(&sides[1].messages, 1);
+  assert_int_equal(info_of(&sides[0]).out_buffer_bytes, before);
+  finish();
+  free(large);
+}
+
+static void test_buffer_stays(void** state) {
+  (void) state;
+  run_large(0);
+  run_large(8 * KIB);
+}
+
 static void test_one_way(void** state) {
   int i;
 
@@ -572,6 +602,7 @@ int main(int argc, char** argv) {
       TEST(test_pair_raw),
       TEST(test_pair_close_delivers),
       TEST(test_pair_calls),
+      TEST(test_buffer_stays),
       TEST(test_one_way),
       TEST(test_one_way_reader_gone),
       TEST(test_between_threads),

@@ -263,6 +263,43 @@ static void test_next(void** state) {
   streams_close();
 }
 
+/* Somebody else reads from the same open socket, between the look at a packet
+ * and the read: what is read is another packet, whole or not at all. */
+static void test_taken_by_another(void** state) {
+  static end_t other;
+  uv_os_fd_t copy;
+
+  (void) state;
+  streams_open();
+  if (!IPC__HAS_TRY_READ) {
+    assert_int_equal(ipc__stream_try_read(&ends[0].stream, out, 1), UV_EAGAIN);
+    streams_close();
+    return;
+  }
+  assert_int_equal(ipc__stream_duplicate(&ends[0].stream, &copy), 0);
+  end_open(&other, copy);
+
+  assert_int_equal(end_write(&ends[1], 0, 5000), 0);
+  assert_int_equal(end_write(&ends[1], 1, 7), 0);
+  assert_int_equal(ipc__stream_next_packet(&ends[0].stream), 5000);
+  assert_int_equal(ipc__stream_try_read(&other.stream, out, 5000), 5000);
+  assert_int_equal(ipc__stream_try_read(&ends[0].stream, out, 5000), 7);
+  pattern_check(out, 7, 1);
+
+  assert_int_equal(end_write(&ends[1], 2, 100), 0);
+  assert_int_equal(end_write(&ends[1], 3, 101), 0);
+  assert_int_equal(end_write(&ends[1], 4, 100), 0);
+  assert_int_equal(ipc__stream_next_packet(&ends[0].stream), 100);
+  assert_int_equal(ipc__stream_try_read(&other.stream, out, 100), 100);
+  assert_int_equal(ipc__stream_try_read(&ends[0].stream, out, 100), UV_EIO);
+  /* As large as the one that was looked at. */
+  assert_int_equal(ipc__stream_try_read(&ends[0].stream, out, 100), 100);
+  pattern_check(out, 100, 4);
+  assert_int_equal(ipc__stream_try_read(&ends[0].stream, out, 100), UV_EAGAIN);
+  end_close(&other);
+  streams_close();
+}
+
 /* A peer that leaves without having read what was for it: its own packets can
  * still be read (Windows: documented as lost only where it disconnects), then
  * comes the end. */
@@ -305,9 +342,11 @@ static void test_none(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_inspect),     TEST(test_each_size),     TEST(test_queued),
-      TEST(test_limit),       TEST(test_one_buffer),    TEST(test_next),
-      TEST(test_left_unread), TEST(test_write_to_left),
+      TEST(test_inspect),          TEST(test_each_size),
+      TEST(test_queued),           TEST(test_limit),
+      TEST(test_one_buffer),       TEST(test_next),
+      TEST(test_left_unread),      TEST(test_write_to_left),
+      TEST(test_taken_by_another),
   };
   static const struct CMUnitTest none[] = {TEST(test_none)};
 

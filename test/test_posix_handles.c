@@ -1,12 +1,16 @@
-/* POSIX: descriptors of every kind, the flags of a pair's descriptors, and
- * writes to a pipe that nobody reads, in every state that SIGPIPE can be in. */
+/* POSIX: descriptors of every kind, the flags of a pair's descriptors, packets
+ * that two descriptors take from one socket, and writes to a pipe that nobody
+ * reads, in every state that SIGPIPE can be in. */
 #include "harness.h"
+
+#include "pair.h"
 
 #include "posix/posix.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- What a descriptor is ----------------------------------------------- */
@@ -169,6 +173,137 @@ static void test_failure(void** state) {
     assert_int_equal(ipc__pair_create(flags, 0, ends), UV_EMFILE);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
   assert_int_equal(test_count_handles(), before);
+}
+
+/* ---- A socket that two read from ---------------------------------------- */
+
+/* Takes a packet when the channel has looked at one of this size, and asks for
+ * the memory to read it into. */
+typedef struct thief_s {
+  int fd;
+  size_t awaited;
+  int thefts;
+} thief_t;
+
+static thief_t thief;
+static side_t robbed;
+static int sender;
+
+static void steal(size_t size) {
+  static char packet[64 << 10];
+
+  if (size != thief.awaited) return;
+  thief.awaited = 0;
+  assert_int_equal(recv(thief.fd, packet, sizeof(packet), MSG_DONTWAIT), size);
+  thief.thefts++;
+}
+
+static void* thief_allocate(size_t size, void* arg) {
+  (void) arg;
+  steal(size);
+  return malloc(size);
+}
+
+static void* thief_resize(void* memory, size_t size, void* arg) {
+  (void) arg;
+  steal(size);
+  return realloc(memory, size);
+}
+
+static void thief_release(void* memory, void* arg) {
+  (void) arg;
+  free(memory);
+}
+
+/* A channel that will be robbed of a packet of this size. 0: no packets here.
+ */
+static int open_robbed(size_t awaited) {
+  static const ipc_allocator_t allocator = {thief_allocate, thief_resize,
+                                            thief_release, NULL};
+  ipc_channel_options_t options;
+  int ends[2];
+  int err;
+
+  err = ipc_pair_create(IPC_PAIR_PACKET | IPC_PAIR_BLOCKING_1, 0, ends);
+  if (!IPC__HAS_PACKETS) {
+    assert_int_equal(err, UV_ENOTSUP);
+    return 0;
+  }
+  assert_int_equal(err, 0);
+  memset(&robbed, 0, sizeof(robbed));
+  memset(&thief, 0, sizeof(thief));
+  thief.fd = dup(ends[0]);
+  thief.awaited = awaited;
+  sender = ends[1];
+  robbed.keeps_log = 1;
+  side_options(&options);
+  ipc_channel_options_set_framing(&options, IPC_CHANNEL_FRAMING_PACKET);
+  ipc_channel_options_set_allocator(&options, &allocator);
+  assert_int_equal(ipc_channel_open(test_loop(), &options, ends[0], &robbed,
+                                    &robbed.channel),
+                   0);
+  return 1;
+}
+
+static void close_robbed(void) {
+  assert_int_equal(thief.thefts, 1);
+  close(thief.fd);
+  close(sender);
+  side_close(&robbed);
+  test_run();
+  assert_int_equal(robbed.closes, 1);
+  side_free(&robbed);
+}
+
+static void send_packet(size_t size, unsigned int seed) {
+  static uint8_t packet[64 << 10];
+
+  pattern_fill(packet, size, seed);
+  assert_int_equal(send(sender, packet, size, 0), size);
+}
+
+/* The next is shorter: it doesn't wait for the rest of the one that was looked
+ * at. */
+static void test_shorter_packet(void** state) {
+  (void) state;
+  if (!open_robbed(5000)) return;
+  send_packet(5000, 1);
+  send_packet(7, 2);
+  run_until(&robbed.messages, 1);
+  assert_int_equal(robbed.bytes, 7);
+  pattern_check(robbed.log, 7, 2);
+  send_packet(5000, 3);
+  run_until(&robbed.messages, 2);
+  assert_int_equal(robbed.bytes, 5007);
+  pattern_check(robbed.log + 7, 5000, 3);
+  close_robbed();
+}
+
+/* The next is longer: it isn't delivered cut. */
+static void test_longer_packet(void** state) {
+  (void) state;
+  if (!open_robbed(3000)) return;
+  send_packet(3000, 1);
+  send_packet(9000, 2);
+  while (robbed.messages == 0 && robbed.ends == 0) test_turn();
+  assert_int_equal(robbed.messages, 0);
+  assert_int_equal(robbed.end_status, UV_EIO);
+  close_robbed();
+}
+
+/* There is no next one yet, and the memory is there already: one that comes
+ * later is looked at anew. */
+static void test_later_packet(void** state) {
+  (void) state;
+  if (!open_robbed(3000)) return;
+  send_packet(3000, 1);
+  run_until(&thief.thefts, 1);
+  send_packet(9000, 2);
+  while (robbed.messages == 0 && robbed.ends == 0) test_turn();
+  assert_int_equal(robbed.ends, 0);
+  assert_int_equal(robbed.bytes, 9000);
+  pattern_check(robbed.log, 9000, 2);
+  close_robbed();
 }
 
 /* ---- SIGPIPE ------------------------------------------------------------ */
@@ -366,9 +501,10 @@ int main(int argc, char** argv) {
       TEST(test_pipe),           TEST(test_fifo),
       TEST(test_sockets),        TEST(test_endpoint),
       TEST(test_terminal),       TEST(test_flags),
-      TEST(test_duplicate),      TEST(test_failure),
-      TEST(test_no_signal),      TEST(test_pending_signal),
-      TEST(test_default_action),
+      TEST(test_shorter_packet), TEST(test_longer_packet),
+      TEST(test_later_packet),   TEST(test_duplicate),
+      TEST(test_failure),        TEST(test_no_signal),
+      TEST(test_pending_signal), TEST(test_default_action),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), roles);
