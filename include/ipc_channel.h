@@ -1048,7 +1048,8 @@ IPC_CHANNEL_EXTERN ipc_op_t ipc_channel_last_op(const ipc_channel_t* channel);
 IPC_CHANNEL_EXTERN int ipc_channel_cancel(ipc_channel_t* channel, ipc_op_t op);
 
 /* Writes now what has been sent so far, as far as the system takes it: for a
- * sender that is about to compute. The error of a dead channel. */
+ * sender that is about to compute. Once the system has taken no more, the rest
+ * waits for the loop. The error of a dead channel. */
 IPC_CHANNEL_EXTERN int ipc_channel_flush(ipc_channel_t* channel);
 
 /* No on_message, on_request or on_end until resume, but for an idle timeout;

@@ -191,12 +191,9 @@ static void was_queued(ipc_channel_t* channel, size_t size) {
   if (channel->peer_max_bytes == 0 && size > channel->largest_early) {
     channel->largest_early = size;
   }
-  /* Small messages gather in one staging block; what fills it must go. A sender
-   * that doesn't return to the loop leaves no more behind than its callbacks.
-   */
+  /* Small messages gather in one staging block; what fills it must go. */
   if (ipc__queue_bytes(&channel->traffic->queue) >= IPC__QUEUE_BLOCK_BYTES) {
     ipc__channel_write(channel);
-    channel->sent += ipc__queue_pop_silent(&channel->traffic->queue);
   }
   ipc__hub_due(channel->hub, channel);
 }

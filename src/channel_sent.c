@@ -141,7 +141,6 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   ipc__record_t record;
   int status;
 
-  channel->sent += ipc__queue_pop_silent(&channel->traffic->queue);
   while (ipc__queue_pop(&channel->traffic->queue, 0, &record)) {
     call_back(channel, &record, record.status, message_size(&record));
   }

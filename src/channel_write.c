@@ -7,9 +7,7 @@
 /* How much may travel ahead of the server's hello, and is kept until then. */
 #define EARLY_BYTES ((size_t) 64 << 10)
 
-/* More than this behind a write, of a message like this, is worth a larger
- * buffer. */
-#define LARGE_QUEUE ((size_t) 32 << 10)
+/* A message like this is worth a larger buffer, if it doesn't fit. */
 #define LARGE_MESSAGE ((size_t) 64 << 10)
 
 /* When the system is out of buffers, try again after this. */
@@ -128,6 +126,9 @@ static void written(ipc_channel_t* channel, size_t bytes) {
     channel->traffic->early += bytes;
   } else {
     ipc__queue_release(channel->hub, &channel->traffic->queue, bytes);
+    /* A sender that doesn't return to the loop leaves no more behind than its
+     * callbacks. */
+    channel->sent += ipc__queue_pop_silent(&channel->traffic->queue);
   }
 }
 
@@ -153,7 +154,7 @@ static int may_grow(const ipc_channel_t* channel) {
   if (channel->has_grown || settings->out_bytes != 0) return 0;
   if (settings->slow_reader != IPC_CHANNEL_SLOW_BLOCK) return 0;
   if (channel->client != NULL && channel->client->is_nameless) return 0;
-  return ipc__queue_bytes(queue) >= LARGE_QUEUE && queue->records.count > 0 &&
+  return queue->records.count > 0 &&
          ipc__queue_record(queue, queue->records.count - 1)->size >=
              LARGE_MESSAGE;
 }
