@@ -20,14 +20,21 @@ ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
 }
 
 int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
+  size_t limit;
+  int err;
+
   channel->stream_state = IPC__STREAM_OPEN;
   channel->read_ended = 0;
   channel->write_off = 0;
   channel->has_grown = 0;
-  return ipc__stream_open(channel->hub->loop, &channel->stream, handle,
-                          ipc__channel_transport(channel),
-                          &channel->hub->settings.allocator,
-                          ipc__channel_on_written);
+  err = ipc__stream_open(channel->hub->loop, &channel->stream, handle,
+                         ipc__channel_transport(channel),
+                         &channel->hub->settings.allocator,
+                         ipc__channel_on_written);
+  if (err != 0 || !ipc__channel_is_packet(channel)) return err;
+  limit = ipc__stream_packet_limit(&channel->stream);
+  channel->peer_max_bytes = limit < UINT32_MAX ? (uint32_t) limit : UINT32_MAX;
+  return 0;
 }
 
 static void on_stream_closed(ipc__stream_t* stream) {
@@ -54,12 +61,6 @@ void ipc__channel_close_stream(ipc_channel_t* channel) {
 void ipc__channel_opened(ipc_channel_t* channel) {
   channel->state = IPC__OPEN;
   channel->was_open = 1;
-  if (ipc__channel_is_packet(channel)) {
-    size_t limit = ipc__stream_packet_limit(&channel->stream);
-
-    channel->peer_max_bytes =
-        limit < UINT32_MAX ? (uint32_t) limit : UINT32_MAX;
-  }
   channel->last_activity = channel->last_heard = channel->last_said =
       (uint32_t) uv_now(channel->hub->loop);
   ipc__channel_touch(channel);

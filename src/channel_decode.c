@@ -152,10 +152,10 @@ static void decode_frames(ipc_channel_t* channel) {
   size_t whole;
   int err;
 
-  while (is_receiving(channel)) {
+  for (;;) {
     if (ipc__channel_can_receive(channel)) decode_plain(channel);
-    if (hub->window.size < IPC__WIRE_HEADER_BYTES) return;
     if (!is_receiving(channel)) return;
+    if (hub->window.size < IPC__WIRE_HEADER_BYTES) return;
     err = ipc__wire_get_header(hub->window.data, max, &frame);
     whole = IPC__WIRE_HEADER_BYTES + (size_t) frame.size;
     if (err == 0 && hub->window.size < whole) {

@@ -74,71 +74,23 @@ static int is_lent(const ipc_channel_t* channel,
          channel->traffic->queue.segments.count == 0 && !channel->write_busy;
 }
 
-/* A frame whose message is copied behind its head. */
-static int stage_frame(ipc_channel_t* channel,
-                       const ipc__send_t* send,
-                       size_t size,
-                       placed_t* placed) {
-  uint8_t* to = ipc__queue_stage(channel->hub, &channel->traffic->queue,
-                                 placed->head + size, 1);
-  unsigned int i;
-
-  if (to == NULL) return UV_ENOMEM;
-  ipc__wire_put_header(to, send->kind, (uint32_t) (send->prefix_size + size));
-  to += IPC__WIRE_HEADER_BYTES;
-  if (send->prefix_size > 0) memcpy(to, send->prefix, send->prefix_size);
-  to += send->prefix_size;
-  for (i = 0; i < send->count; i++) {
-    if (send->pieces[i].len == 0) continue;
-    memcpy(to, send->pieces[i].base, send->pieces[i].len);
-    to += send->pieces[i].len;
-  }
-  placed->size = placed->head + size;
-  return 0;
-}
-
-/* One that stays where it is, behind its head; or is lent, for the time of the
- * send. */
-static int borrow_frame(ipc_channel_t* channel,
+/* What goes around the message. */
+static int wrap_message(const ipc_channel_t* channel,
                         const ipc__send_t* send,
                         size_t size,
-                        placed_t* placed) {
-  uint8_t head[IPC__WIRE_HEADER_BYTES + sizeof(send->prefix)];
-  ipc__put_t put = {0};
-  ssize_t result;
-
-  ipc__wire_put_header(head, send->kind, (uint32_t) (send->prefix_size + size));
-  memcpy(head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
-  put.head = head;
-  put.head_size = placed->head;
-  put.pieces = send->pieces;
-  put.count = send->count;
-  put.borrow = 1;
-  put.has_rest = placed->is_lent;
-  put.has_record = 1;
-  result = ipc__queue_put(channel->hub, &channel->traffic->queue, &put);
-  if (result < 0) return (int) result;
-  placed->size = (size_t) result;
+                        ipc__wrap_t* wrap) {
+  if (!ipc__channel_is_native(channel)) {
+    return ipc__framing_encode(&channel->hub->settings.format, send->pieces,
+                               send->count, size, wrap);
+  }
+  ipc__wire_put_header(wrap->head, send->kind,
+                       (uint32_t) (send->prefix_size + size));
+  memcpy(wrap->head + IPC__WIRE_HEADER_BYTES, send->prefix, send->prefix_size);
+  wrap->head_size = IPC__WIRE_HEADER_BYTES + (size_t) send->prefix_size;
+  wrap->tail_size = wrap->replaced = 0;
   return 0;
 }
 
-static int put_frame(ipc_channel_t* channel,
-                     const ipc__send_t* send,
-                     size_t size,
-                     placed_t* placed) {
-  int err;
-
-  err = find_room(channel, send, size);
-  if (err != 0) return err;
-  placed->head = IPC__WIRE_HEADER_BYTES + (size_t) send->prefix_size;
-  placed->tail = 0;
-  placed->is_lent = is_lent(channel, send, size);
-  return placed->is_lent || is_borrowed(send, size)
-             ? borrow_frame(channel, send, size, placed)
-             : stage_frame(channel, send, size, placed);
-}
-
-/* The same in any other format. */
 static int put_message(ipc_channel_t* channel,
                        const ipc__send_t* send,
                        size_t size,
@@ -148,8 +100,7 @@ static int put_message(ipc_channel_t* channel,
   ssize_t result;
   int err;
 
-  err = ipc__framing_encode(&channel->hub->settings.format, send->pieces,
-                            send->count, size, &wrap);
+  err = wrap_message(channel, send, size, &wrap);
   if (err == 0) err = find_room(channel, send, size);
   if (err != 0) return err;
   put.head = wrap.head;
@@ -170,18 +121,21 @@ static int put_message(ipc_channel_t* channel,
   return 0;
 }
 
-static void add_record(ipc_channel_t* channel,
-                       const ipc__send_t* send,
-                       const placed_t* placed) {
+/* For the caller to fill in what few sends have. */
+static ipc__record_t* add_record(ipc_channel_t* channel,
+                                 const placed_t* placed,
+                                 ipc_send_cb cb,
+                                 void* arg) {
   ipc__record_t* record;
 
   record = ipc__queue_add_record(&channel->traffic->queue, placed->size,
                                  placed->head, placed->tail);
   record->id = ++channel->last_op;
-  record->cb = send->cb;
-  record->arg = send->arg;
-  record->op = send->op;
-  record->stays = record->is_told = send->stays & 1u;
+  record->cb = cb;
+  record->arg = arg;
+  record->op = NULL;
+  record->stays = record->is_told = 0;
+  return record;
 }
 
 /* What has to be done behind each send. */
@@ -200,6 +154,7 @@ static void was_queued(ipc_channel_t* channel, size_t size) {
 
 int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   placed_t placed = {0};
+  ipc__record_t* record;
   size_t size;
   int err;
 
@@ -209,11 +164,11 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   err = check_send(channel, size);
   if (err != 0) return err;
   if (ipc__channel_own_traffic(channel) == NULL) return UV_ENOMEM;
-  err = ipc__channel_is_native(channel)
-            ? put_frame(channel, send, size, &placed)
-            : put_message(channel, send, size, &placed);
+  err = put_message(channel, send, size, &placed);
   if (err != 0) return err;
-  add_record(channel, send, &placed);
+  record = add_record(channel, &placed, send->cb, send->arg);
+  record->op = send->op;
+  record->stays = record->is_told = send->stays & 1u;
   was_queued(channel, size);
   if (placed.is_lent) ipc__queue_copy_borrowed(&channel->traffic->queue);
   return 0;
@@ -231,23 +186,18 @@ static int send_plain(ipc_channel_t* channel,
                       size_t size,
                       ipc_send_cb cb,
                       void* arg) {
-  const size_t whole = IPC__WIRE_HEADER_BYTES + size;
   ipc__traffic_t* traffic = ipc__channel_own_traffic(channel);
-  ipc__record_t* record;
+  placed_t placed = {0};
   uint8_t* to;
 
   if (traffic == NULL) return UV_ENOMEM;
-  to = ipc__queue_stage(channel->hub, &traffic->queue, whole, 1);
+  placed.head = IPC__WIRE_HEADER_BYTES;
+  placed.size = placed.head + size;
+  to = ipc__queue_stage(channel->hub, &traffic->queue, placed.size, 1);
   if (to == NULL) return UV_ENOMEM;
   ipc__wire_put_header(to, IPC__WIRE_MESSAGE, (uint32_t) size);
   if (size > 0) memcpy(to + IPC__WIRE_HEADER_BYTES, data, size);
-  record =
-      ipc__queue_add_record(&traffic->queue, whole, IPC__WIRE_HEADER_BYTES, 0);
-  record->id = ++channel->last_op;
-  record->cb = cb;
-  record->arg = arg;
-  record->op = NULL;
-  record->stays = record->is_told = 0;
+  add_record(channel, &placed, cb, arg);
   was_queued(channel, size);
   return 0;
 }

@@ -326,8 +326,7 @@ int ipc_child_spawn(uv_loop_t* loop,
   spawn.options = ipc__child_options(options);
   if (loop == NULL || spawn.options == NULL) return UV_EINVAL;
   if (spawn.options->base.error != 0) return spawn.options->base.error;
-  /* Initialises the libuv that a DLL has for itself, as in ipc__hub_create. */
-  uv_hrtime();
+  ipc__libuv_begin();
   uv_once(&once, make_mutex);
   if (mutex_status != 0) return mutex_status;
   child = ipc__calloc(&ipc__default_allocator, sizeof(*child));

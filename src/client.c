@@ -214,8 +214,7 @@ void ipc__client_attempt(ipc_channel_t* channel) {
   } else if (ipc__channel_is_native(channel)) {
     channel->state = IPC__GREETING;
   } else if (ipc__channel_is_packet(channel) &&
-             channel->largest_early >
-                 ipc__stream_packet_limit(&channel->stream)) {
+             channel->largest_early > channel->peer_max_bytes) {
     ipc__client_failed(channel, UV_EMSGSIZE);
   } else {
     /* A raw connection is made when the system says so. */

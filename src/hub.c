@@ -38,9 +38,7 @@ int ipc__hub_create(uv_loop_t* loop,
   ipc__hub_t* hub;
   int err = UV_ENOMEM;
 
-  /* A DLL may have a libuv of its own linked in, of which this may be the first
-   * call; whenever it is asked for initialises it. */
-  uv_hrtime();
+  ipc__libuv_begin();
   hub = ipc__calloc(allocator, sizeof(*hub));
   if (hub == NULL) return UV_ENOMEM;
   hub->os_name = ipc__strdup(allocator, os_name);

@@ -13,6 +13,12 @@ static void on_before_poll(uv_prepare_t* prepare) {
   if (loop->is_done(loop->arg)) uv_stop(&loop->uv);
 }
 
+/* A DLL may have a libuv of its own linked in; whatever asks it for the time
+ * initialises it. */
+void ipc__libuv_begin(void) {
+  uv_hrtime();
+}
+
 int ipc__loop_create(const ipc_allocator_t* allocator, ipc__loop_t** out) {
   ipc__loop_t* loop;
   int err;

@@ -38,6 +38,9 @@ typedef struct ipc__loop_s {
   uintptr_t waits; /* ever, for their ids */
 } ipc__loop_t;
 
+/* Ahead of whatever may be the first use of libuv. */
+void ipc__libuv_begin(void);
+
 /* Without users. What uv_loop_init says, or UV_ENOMEM. */
 int ipc__loop_create(const ipc_allocator_t* allocator, ipc__loop_t** loop);
 

@@ -2,6 +2,7 @@
  * from the system's side (ipc__backend_t), how long and what to do from libuv.
  * Never waits itself. */
 #include "alloc.h"
+#include "loop.h"
 #include "platform.h"
 
 struct ipc_pump_s {
@@ -18,6 +19,7 @@ int ipc_pump_create(uv_loop_t* loop, ipc_pump_t** pump) {
   int err;
 
   if (loop == NULL || pump == NULL) return UV_EINVAL;
+  ipc__libuv_begin();
   created = ipc__calloc(&ipc__default_allocator, sizeof(*created));
   if (created == NULL) return UV_ENOMEM;
   created->loop = loop;

@@ -76,23 +76,32 @@ static void test_extra_channel(void** state) {
   side_free(&side);
 }
 
-/* A child that ends without a word breaks it, and that is told first. */
-static void test_extra_channel_breaks(void** state) {
+/* One that is connected. */
+static ipc_child_t* open_extra(side_t* side, exit_t* told) {
   ipc_channel_options_t channel;
   ipc_child_options_t options;
+  ipc_child_t* child;
+
+  memset(side, 0, sizeof(*side));
+  side_options(&channel);
+  prepare(&options, "inherit", NULL);
+  assert_int_equal(ipc_child_options_set_channel(&options, IPC_CHILD_EXTRA_SLOT,
+                                                 &channel, side),
+                   0);
+  child = spawn(&options, told);
+  side->channel = ipc_child_channel(child, 3);
+  run_until(&side->opens, 1);
+  return child;
+}
+
+/* A child that ends without a word breaks it, and that is told first. */
+static void test_extra_channel_breaks(void** state) {
   ipc_child_t* child;
   side_t side;
   exit_t told;
 
   (void) state;
-  memset(&side, 0, sizeof(side));
-  side_options(&channel);
-  prepare(&options, "inherit", NULL);
-  ipc_child_options_set_channel(&options, IPC_CHILD_EXTRA_SLOT, &channel,
-                                &side);
-  child = spawn(&options, &told);
-  side.channel = ipc_child_channel(child, 3);
-  run_until(&side.opens, 1);
+  child = open_extra(&side, &told);
   assert_int_equal(ipc_child_kill(child, SIGKILL), 0);
   run_until(&told.count, 1);
   assert_int_equal(side.ends, 1);
@@ -103,21 +112,12 @@ static void test_extra_channel_breaks(void** state) {
 }
 
 static void test_extra_channel_quit(void** state) {
-  ipc_channel_options_t channel;
-  ipc_child_options_t options;
   ipc_child_t* child;
   side_t side;
   exit_t told;
 
   (void) state;
-  memset(&side, 0, sizeof(side));
-  side_options(&channel);
-  prepare(&options, "inherit", NULL);
-  ipc_child_options_set_channel(&options, IPC_CHILD_EXTRA_SLOT, &channel,
-                                &side);
-  child = spawn(&options, &told);
-  side.channel = ipc_child_channel(child, 3);
-  run_until(&side.opens, 1);
+  child = open_extra(&side, &told);
   assert_int_equal(ipc_child_quit(child, 20000), 0);
   test_run();
   assert_int_equal(told.status, 0);

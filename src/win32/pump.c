@@ -53,9 +53,6 @@ static void watch_port(void* arg) {
 int ipc__backend_open(uv_loop_t* loop, ipc__backend_t* backend) {
   int err;
 
-  /* A DLL may have a libuv of its own linked in, which this may be the first
-   * call of; any time it is asked for initialises it. */
-  uv_hrtime();
   backend->loop = loop;
   backend->ready = CreateEventW(NULL, TRUE, FALSE, NULL);
   if (backend->ready == NULL) return ipc__win32_error(GetLastError());
