@@ -596,7 +596,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_codec(
 /* The system's buffers for what comes in and goes out, 1 to 64 MiB; 0 (the
  * default) is the system's size, on Windows 64 KiB; on POSIX the one for what
  * goes out then grows once, to 1 MiB as far as the system allows, when a
- * message of 64 KiB or more doesn't fit and IPC_CHANNEL_SLOW_BLOCK is the
+ * message doesn't fit that has 64 KiB or more, or a smaller one to a peer that
+ * has read from the full buffer before, and IPC_CHANNEL_SLOW_BLOCK is the
  * policy. A size that you set stays, as does that of a channel without a name.
  * What you get is in ipc_channel_info_t: Linux doubles it and caps it at
  * net.core.wmem_max. */

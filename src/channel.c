@@ -26,6 +26,7 @@ int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
   channel->stream_state = IPC__STREAM_OPEN;
   channel->read_ended = 0;
   channel->write_off = 0;
+  channel->has_made_room = 0;
   channel->has_grown = 0;
   err = ipc__stream_open(channel->hub->loop, &channel->stream, handle,
                          ipc__channel_transport(channel),

@@ -192,18 +192,19 @@ struct ipc_channel_s {
   unsigned int has_idle_grace : 1; /* and to move something */
   unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
-  unsigned int has_counted : 1;  /* its first write was looked at */
-  unsigned int has_grown : 1;    /* the system's buffer has */
-  unsigned int write_busy : 1;   /* on_written is to come */
-  unsigned int write_off : 1;    /* this stream takes no more writes */
-  unsigned int wants_posts : 1;  /* a post found the queue full */
-  unsigned int wants_drain : 1;  /* a send was refused */
-  unsigned int connect_told : 1; /* on_connect was called */
-  unsigned int end_due : 1;      /* on_end is to be called */
-  unsigned int end_told : 1;     /* on_end was called */
-  unsigned int close_due : 1;    /* close was called while connecting */
-  unsigned int fin_queued : 1;   /* we ended our side */
-  unsigned int shutdown_due : 1; /* raw: end the stream when written */
+  unsigned int has_counted : 1;   /* its first write was looked at */
+  unsigned int has_made_room : 1; /* the peer, in the system's full buffer */
+  unsigned int has_grown : 1;     /* that buffer has */
+  unsigned int write_busy : 1;    /* on_written is to come */
+  unsigned int write_off : 1;     /* this stream takes no more writes */
+  unsigned int wants_posts : 1;   /* a post found the queue full */
+  unsigned int wants_drain : 1;   /* a send was refused */
+  unsigned int connect_told : 1;  /* on_connect was called */
+  unsigned int end_due : 1;       /* on_end is to be called */
+  unsigned int end_told : 1;      /* on_end was called */
+  unsigned int close_due : 1;     /* close was called while connecting */
+  unsigned int fin_queued : 1;    /* we ended our side */
+  unsigned int shutdown_due : 1;  /* raw: end the stream when written */
   unsigned int fin_received : 1;
   unsigned int fin_acked : 1;
   unsigned int read_ended : 1; /* nothing more can come from the stream */

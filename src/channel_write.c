@@ -7,7 +7,7 @@
 /* How much may travel ahead of the server's hello, and is kept until then. */
 #define EARLY_BYTES ((size_t) 64 << 10)
 
-/* A message like this is worth a larger buffer, if it doesn't fit. */
+/* A message like this is worth a larger buffer at once, if it doesn't fit. */
 #define LARGE_MESSAGE ((size_t) 64 << 10)
 
 /* When the system is out of buffers, try again after this. */
@@ -145,8 +145,10 @@ static void write_failed(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 }
 
-/* Whether the system's buffer may become larger, once: for a large message on a
- * socket of our own, where nothing is to be dropped while it waits. */
+/* Whether the system's buffer may become larger, once, now that it is full: on
+ * a socket of our own, where nothing is to be dropped while it waits. For small
+ * messages only if the peer has made room before: one that doesn't read is to
+ * hold no more of the system's memory. */
 static int may_grow(const ipc_channel_t* channel) {
   const ipc__settings_t* settings = &channel->hub->settings;
   const ipc__queue_t* queue = &channel->traffic->queue;
@@ -154,7 +156,8 @@ static int may_grow(const ipc_channel_t* channel) {
   if (channel->has_grown || settings->out_bytes != 0) return 0;
   if (settings->slow_reader != IPC_CHANNEL_SLOW_BLOCK) return 0;
   if (channel->client != NULL && channel->client->is_nameless) return 0;
-  return queue->records.count > 0 &&
+  if (queue->records.count == 0) return 0;
+  return channel->has_made_room ||
          ipc__queue_record(queue, queue->records.count - 1)->size >=
              LARGE_MESSAGE;
 }
@@ -208,6 +211,7 @@ void ipc__channel_on_written(ipc__stream_t* stream, int status, size_t bytes) {
 
   ipc__hub_enter(hub);
   channel->write_busy = 0;
+  channel->has_made_room = 1;
   if (channel->stream_state == IPC__STREAM_OPEN) {
     if (bytes > 0) written(channel, bytes);
     if (status != 0) write_failed(channel, status);
