@@ -30,15 +30,14 @@ int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle) {
   channel->has_grown = 0;
   err = ipc__stream_open(channel->hub->loop, &channel->stream, handle,
                          ipc__channel_transport(channel),
-                         &channel->hub->settings.allocator,
-                         ipc__channel_on_written);
+                         &channel->hub->stream_kind);
   if (err != 0 || !ipc__channel_is_packet(channel)) return err;
   limit = ipc__stream_packet_limit(&channel->stream);
   channel->peer_max_bytes = limit < UINT32_MAX ? (uint32_t) limit : UINT32_MAX;
   return 0;
 }
 
-static void on_stream_closed(ipc__stream_t* stream) {
+void ipc__channel_on_stream_closed(ipc__stream_t* stream) {
   ipc_channel_t* channel = (ipc_channel_t*) stream;
   ipc__hub_t* hub = channel->hub;
 
@@ -54,7 +53,7 @@ void ipc__channel_close_stream(ipc_channel_t* channel) {
   if (channel->stream_state != IPC__STREAM_OPEN) return;
   channel->stream_state = IPC__STREAM_CLOSING;
   channel->is_reading = 0;
-  ipc__stream_close(&channel->stream, on_stream_closed);
+  ipc__stream_close(&channel->stream);
 }
 
 /* ---- Changes of state --------------------------------------------------- */

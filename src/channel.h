@@ -251,6 +251,7 @@ void ipc__channel_serve(ipc_channel_t* channel);
 /* Gives a connected handle to libuv, as ipc__stream_open. */
 int ipc__channel_adopt(ipc_channel_t* channel, uv_os_fd_t handle);
 void ipc__channel_close_stream(ipc_channel_t* channel);
+void ipc__channel_on_stream_closed(ipc__stream_t* stream);
 /* The connection works: from here on the user may send and receive. */
 void ipc__channel_opened(ipc_channel_t* channel);
 /* It doesn't any more; on_end says so unless it was told before. */

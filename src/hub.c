@@ -1,6 +1,6 @@
 /* The hub: shared resources of the channels of one server or client, and the
  * one place that decides when a channel's work is done. It knows of channels
- * and server only that they can be served. */
+ * and server only that they can be served, and who hears of their streams. */
 #include "hub.h"
 
 #include <string.h>
@@ -51,6 +51,9 @@ int ipc__hub_create(uv_loop_t* loop,
   }
   hub->loop = loop;
   hub->settings = *settings;
+  hub->stream_kind.allocator = &hub->settings.allocator;
+  hub->stream_kind.on_written = ipc__channel_on_written;
+  hub->stream_kind.on_closed = ipc__channel_on_stream_closed;
   hub->references = 1;
   hub->read_capacity = IPC__HUB_READ_MIN;
 

@@ -8,6 +8,7 @@
 #include "deadline.h"
 #include "loop.h"
 #include "options.h"
+#include "platform.h"
 
 /* How far the search for the end of the frame in front has come. */
 typedef struct ipc__search_s {
@@ -29,6 +30,7 @@ typedef struct ipc__hub_s {
   ipc__loop_t* own_loop; /* that is it; NULL: the caller's */
   ipc__settings_t settings;
   char* os_name;
+  ipc__stream_kind_t stream_kind; /* the channels' */
   unsigned int references;
   unsigned int depth; /* library callbacks that are on the stack */
 

@@ -282,11 +282,16 @@ typedef void (*ipc__stream_written_cb)(ipc__stream_t* stream,
                                        size_t bytes);
 typedef void (*ipc__stream_closed_cb)(ipc__stream_t* stream);
 
-struct ipc__stream_s {
-  uv_pipe_t pipe; /* first, so that libuv's handle is the stream */
+/* What many streams have in common; it outlives them. */
+typedef struct ipc__stream_kind_s {
   const ipc_allocator_t* allocator;
   ipc__stream_written_cb on_written;
-  ipc__stream_closed_cb on_closed;
+  ipc__stream_closed_cb on_closed; /* ipc__stream_close is done */
+} ipc__stream_kind_t;
+
+struct ipc__stream_s {
+  uv_pipe_t pipe; /* first, so that libuv's handle is the stream */
+  const ipc__stream_kind_t* kind;
   ipc__stream_os_t os;
 };
 
@@ -298,8 +303,7 @@ int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
                      ipc_transport_t transport,
-                     const ipc_allocator_t* allocator,
-                     ipc__stream_written_cb on_written);
+                     const ipc__stream_kind_t* kind);
 
 /* Writes the buffers in order.
  *  > 0  so many bytes were handed to the system, perhaps not all;
@@ -368,7 +372,7 @@ int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle);
 
 /* Closes; the peer sees the end now. A write under way calls on_written with
  * UV_ECANCELED, or not at all; on_closed is last. */
-void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb on_closed);
+void ipc__stream_close(ipc__stream_t* stream);
 
 /* ---- Foreign wait loops (pump.c) ---------------------------------------- */
 

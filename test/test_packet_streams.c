@@ -34,21 +34,23 @@ static void on_written(ipc__stream_t* stream, int status, size_t bytes) {
   end->write_status = status;
 }
 
-static void end_open(end_t* end, uv_os_fd_t handle) {
-  memset(end, 0, offsetof(end_t, data));
-  assert_int_equal(
-      ipc__stream_open(test_loop(), &end->stream, handle, IPC__PACKET_TRANSPORT,
-                       &ipc__default_allocator, on_written),
-      0);
-}
-
 static void on_closed(ipc__stream_t* stream) {
   ((end_t*) stream)->is_closed = 1;
 }
 
+static const ipc__stream_kind_t kind = {&ipc__default_allocator, on_written,
+                                        on_closed};
+
+static void end_open(end_t* end, uv_os_fd_t handle) {
+  memset(end, 0, offsetof(end_t, data));
+  assert_int_equal(ipc__stream_open(test_loop(), &end->stream, handle,
+                                    IPC__PACKET_TRANSPORT, &kind),
+                   0);
+}
+
 static void end_close(end_t* end) {
   if (end->is_closed) return;
-  ipc__stream_close(&end->stream, on_closed);
+  ipc__stream_close(&end->stream);
   test_run_until(&end->is_closed);
 }
 

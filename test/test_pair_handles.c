@@ -22,6 +22,7 @@ typedef struct end_s {
   ipc__stream_t stream; /* first, so that libuv's handle is the end */
   test_memory_t memory;
   ipc_allocator_t allocator;
+  ipc__stream_kind_t kind;
   uint64_t received;
   int ends; /* uv_read_cb with an error */
   int end_status;
@@ -44,24 +45,26 @@ static void on_written(ipc__stream_t* stream, int status, size_t bytes) {
   end->written += bytes;
 }
 
+static void on_closed(ipc__stream_t* stream) {
+  ((end_t*) stream)->is_closed = 1;
+}
+
 static void end_open(end_t* end, uv_os_fd_t handle) {
   ipc__handle_info_t info;
 
   memset(end, 0, sizeof(*end));
   end->allocator = test_allocator(&end->memory);
   assert_int_equal(ipc__handle_inspect(handle, &info), 0);
-  assert_int_equal(
-      ipc__stream_open(test_loop(), &end->stream, handle, info.transport,
-                       &end->allocator, on_written),
-      0);
-}
-
-static void on_closed(ipc__stream_t* stream) {
-  ((end_t*) stream)->is_closed = 1;
+  end->kind.allocator = &end->allocator;
+  end->kind.on_written = on_written;
+  end->kind.on_closed = on_closed;
+  assert_int_equal(ipc__stream_open(test_loop(), &end->stream, handle,
+                                    info.transport, &end->kind),
+                   0);
 }
 
 static void end_close(end_t* end) {
-  ipc__stream_close(&end->stream, on_closed);
+  ipc__stream_close(&end->stream);
   test_run_until(&end->is_closed);
   assert_int_equal(end->memory.blocks, 0);
 }

@@ -323,6 +323,9 @@ static void on_closed(ipc__stream_t* stream) {
   ((writer_t*) stream)->is_closed = 1;
 }
 
+static const ipc__stream_kind_t kind = {&ipc__default_allocator, on_written,
+                                        on_closed};
+
 /* The writing end of a pair whose other end is closed. */
 static void writer_open(writer_t* writer, uv_loop_t* loop, unsigned int flags) {
   int ends[2];
@@ -334,7 +337,7 @@ static void writer_open(writer_t* writer, uv_loop_t* loop, unsigned int flags) {
                        flags & IPC_PAIR_ONE_WAY
                            ? IPC_CHANNEL_TRANSPORT_PIPE
                            : IPC_CHANNEL_TRANSPORT_UNIX_SOCKET,
-                       &ipc__default_allocator, on_written) != 0)
+                       &kind) != 0)
     abort();
 }
 
@@ -345,7 +348,7 @@ static ssize_t writer_write(writer_t* writer) {
 }
 
 static void writer_close(writer_t* writer) {
-  ipc__stream_close(&writer->stream, on_closed);
+  ipc__stream_close(&writer->stream);
   while (!writer->is_closed) uv_run(writer->stream.pipe.loop, UV_RUN_ONCE);
 }
 

@@ -72,13 +72,10 @@ int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
                      ipc_transport_t transport,
-                     const ipc_allocator_t* allocator,
-                     ipc__stream_written_cb on_written) {
+                     const ipc__stream_kind_t* kind) {
   int err;
 
-  stream->allocator = allocator;
-  stream->on_written = on_written;
-  stream->on_closed = NULL;
+  stream->kind = kind;
   memset(&stream->os, 0, sizeof(stream->os));
   look_at(stream, handle, transport);
   err = uv_pipe_init(loop, &stream->pipe, 0);
@@ -109,7 +106,7 @@ static void on_writable(uv_poll_t* poll, int status, int events) {
   room->is_wanted = 0;
   room->stream->os.is_full = 0;
   if (status != 0) stop_watching(room); /* libuv has */
-  room->stream->on_written(room->stream, 0, 0);
+  room->stream->kind->on_written(room->stream, 0, 0);
   /* To end a watch and begin another costs three system calls. */
   if (!room->is_wanted && !uv_is_closing((uv_handle_t*) poll))
     stop_watching(room);
@@ -118,7 +115,7 @@ static void on_writable(uv_poll_t* poll, int status, int events) {
 static int make_room(ipc__stream_t* stream) {
   struct ipc__room_s* room;
 
-  room = ipc__calloc(stream->allocator, sizeof(*room));
+  room = ipc__calloc(stream->kind->allocator, sizeof(*room));
   if (room == NULL) return UV_ENOMEM;
   room->fd = fcntl(ipc__stream_handle(stream), F_DUPFD_CLOEXEC, 0);
   if (room->fd == -1) goto fail_memory;
@@ -131,7 +128,7 @@ static int make_room(ipc__stream_t* stream) {
 fail_fd:
   close(room->fd);
 fail_memory:
-  ipc__free(stream->allocator, room);
+  ipc__free(stream->kind->allocator, room);
   return UV_ENOBUFS;
 }
 
@@ -373,7 +370,7 @@ static void on_pipe_closed(uv_handle_t* handle) {
   if (stream->os.room != NULL)
     stream->os.room->is_pipe_closed = 1;
   else
-    stream->on_closed(stream);
+    stream->kind->on_closed(stream);
 }
 
 static void on_poll_closed(uv_handle_t* handle) {
@@ -385,14 +382,13 @@ static void on_poll_closed(uv_handle_t* handle) {
   stream = room->stream;
   is_last = room->is_pipe_closed;
   stream->os.room = NULL;
-  ipc__free(stream->allocator, room);
-  if (is_last) stream->on_closed(stream);
+  ipc__free(stream->kind->allocator, room);
+  if (is_last) stream->kind->on_closed(stream);
 }
 
-void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb on_closed) {
+void ipc__stream_close(ipc__stream_t* stream) {
   struct ipc__room_s* room;
 
-  stream->on_closed = on_closed;
   room = stream->os.room;
   if (room != NULL) {
     uv_close((uv_handle_t*) &room->poll, on_poll_closed);

@@ -54,16 +54,13 @@ int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
                      ipc_transport_t transport,
-                     const ipc_allocator_t* allocator,
-                     ipc__stream_written_cb on_written) {
+                     const ipc__stream_kind_t* kind) {
   ipc__pipe_state_t state;
   int fd;
   int err;
 
   memset(&stream->os, 0, sizeof(stream->os));
-  stream->allocator = allocator;
-  stream->on_written = on_written;
-  stream->on_closed = NULL;
+  stream->kind = kind;
   stream->os.is_packet = transport == IPC__PACKET_TRANSPORT;
   err = uv_pipe_init(loop, &stream->pipe, 0); /* can't fail on Windows */
   if (err != 0) {
@@ -98,7 +95,7 @@ static void on_write(uv_write_t* request, int status) {
 
   if (status == 0) stream->os.writing = 0;
   if (uv_is_closing((uv_handle_t*) &stream->pipe)) status = UV_ECANCELED;
-  stream->on_written(stream, write_status(status), bytes);
+  stream->kind->on_written(stream, write_status(status), bytes);
 }
 
 /* One buffer at a time: for several libuv would put them end to end in memory
@@ -224,10 +221,9 @@ int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle) {
 static void on_closed(uv_handle_t* handle) {
   ipc__stream_t* stream = (ipc__stream_t*) handle;
 
-  stream->on_closed(stream);
+  stream->kind->on_closed(stream);
 }
 
-void ipc__stream_close(ipc__stream_t* stream, ipc__stream_closed_cb closed_cb) {
-  stream->on_closed = closed_cb;
+void ipc__stream_close(ipc__stream_t* stream) {
   uv_close((uv_handle_t*) &stream->pipe, on_closed);
 }
