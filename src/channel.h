@@ -326,7 +326,7 @@ int ipc__channel_check_receive(const ipc_channel_t* channel);
 void ipc__channel_tell_pulls(ipc_channel_t* channel);
 /* The same for waits; after what was written. */
 void ipc__channel_tell_readies(ipc_channel_t* channel);
-/* Hands a message to the oldest receive; 0: there is none. */
+/* Hands a message to the oldest receive; 0: there is none. `pulls` is there. */
 int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size);
 /* Whether anybody waits for what comes, beside on_message. */
 int ipc__channel_is_pulled(const ipc_channel_t* channel);

@@ -26,7 +26,7 @@ static void deliver(ipc_channel_t* channel, const uint8_t* data, size_t size) {
   ipc_message_cb on_message = channel->hub->settings.on_message;
 
   if (channel->state != IPC__OPEN) return;
-  if (ipc__channel_pull(channel, data, size)) return;
+  if (channel->pulls != NULL && ipc__channel_pull(channel, data, size)) return;
   if (on_message == NULL || channel->is_paused) return;
   channel->received++;
   on_message(channel, data, size);

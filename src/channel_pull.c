@@ -119,7 +119,6 @@ int ipc__channel_pull(ipc_channel_t* channel, const void* data, size_t size) {
   ipc_recv_cb cb;
   void* arg;
 
-  if (channel->pulls == NULL) return 0;
   op = ipc__ops_pop(&channel->pulls->receives);
   if (op == NULL) return 0;
   cb = op->cb.recv;

@@ -73,10 +73,19 @@ static int find_shared_room(ipc_channel_t* channel, uv_buf_t* buffer) {
 /* Finds room for the next read. UV_EAGAIN: there is nothing to read;
  * UV_EMSGSIZE and UV_ENOMEM end the channel. */
 static int find_room(ipc_channel_t* channel, uv_buf_t* buffer) {
+  ipc__hub_t* hub = channel->hub;
   int err = 0;
 
-  *buffer = uv_buf_init(NULL, 0);
-  if (ipc__channel_is_packet(channel)) err = measure_packet(channel);
+  buffer->base = NULL;
+  buffer->len = 0;
+  if (ipc__channel_is_packet(channel)) {
+    err = measure_packet(channel);
+  } else if (!ipc__channel_has_traffic(channel)) {
+    /* Nothing is kept: all of the hub's buffer, as mostly. */
+    buffer->base = hub->read_buffer;
+    buffer->len = (unsigned int) hub->read_capacity;
+    return 0;
+  }
   if (err != 0) return err;
   return ipc__channel_has_large(channel)
              ? ipc__channel_room_to_keep(channel, buffer)
@@ -195,9 +204,11 @@ static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
   ipc_channel_t* channel = (ipc_channel_t*) handle;
 
   (void) suggested;
-  *buffer = uv_buf_init(NULL, 0);
-  if (reads_itself(channel)) return;
-  channel->hub->read_error = find_room(channel, buffer);
+  if (reads_itself(channel)) {
+    *buffer = uv_buf_init(NULL, 0);
+  } else {
+    channel->hub->read_error = find_room(channel, buffer);
+  }
 }
 
 /* libuv takes a short read from a peer that has gone for the last, but one ends

@@ -202,19 +202,15 @@ static int send_plain(ipc_channel_t* channel,
   return 0;
 }
 
-static int send_one(ipc_channel_t* channel,
-                    const void* data,
-                    size_t size,
-                    uint8_t borrow,
-                    ipc_send_cb cb,
-                    void* arg) {
+static int send_other(ipc_channel_t* channel,
+                      const void* data,
+                      size_t size,
+                      uint8_t borrow,
+                      ipc_send_cb cb,
+                      void* arg) {
   ipc__send_t send = {0};
   uv_buf_t piece;
 
-  if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
-  if (is_plain(channel, size)) {
-    return send_plain(channel, data, size, cb, arg);
-  }
   if (size > MAX_SEND) {
     return ipc__channel_may_send(channel) ? UV_EMSGSIZE : UV_EPIPE;
   }
@@ -226,6 +222,18 @@ static int send_one(ipc_channel_t* channel,
   send.cb = cb;
   send.arg = arg;
   return ipc__channel_submit(channel, &send);
+}
+
+static int send_one(ipc_channel_t* channel,
+                    const void* data,
+                    size_t size,
+                    uint8_t borrow,
+                    ipc_send_cb cb,
+                    void* arg) {
+  if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
+  return is_plain(channel, size)
+             ? send_plain(channel, data, size, cb, arg)
+             : send_other(channel, data, size, borrow, cb, arg);
 }
 
 int ipc_channel_send(ipc_channel_t* channel,

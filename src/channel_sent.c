@@ -141,6 +141,10 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   ipc__record_t record;
   int status;
 
+  if (channel->state == IPC__OPEN && channel->error == 0 &&
+      ipc__queue_is_empty(&channel->traffic->queue)) {
+    return; /* as mostly */
+  }
   while (ipc__queue_pop(&channel->traffic->queue, 0, &record)) {
     call_back(channel, &record, record.status, message_size(&record));
   }

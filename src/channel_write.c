@@ -90,18 +90,23 @@ static int is_early(const ipc_channel_t* channel) {
   return channel->state == IPC__GREETING && !channel->is_server;
 }
 
-/* How much of the queue behind what is early may be written. */
-static size_t write_limit(const ipc_channel_t* channel) {
-  if (is_early(channel)) return EARLY_BYTES - channel->traffic->early;
+/* The same where only messages are in the queue, and no others' frames. */
+static size_t message_limit(const ipc_channel_t* channel) {
   /* A write is a packet. */
   if (ipc__channel_is_packet(channel)) {
     return ipc__queue_whole(&channel->traffic->queue, 1);
   }
-  /* Others may write to it too, and a message is to come whole. Such a channel
-   * isn't native, so that only messages are in its queue. */
+  /* Others may write to it too, and a message is to come whole. */
   if (ipc__channel_transport(channel) == IPC_CHANNEL_TRANSPORT_PIPE) {
     return ipc__queue_whole(&channel->traffic->queue, IPC__ATOMIC_BYTES);
   }
+  return SIZE_MAX;
+}
+
+/* How much of the queue behind what is early may be written. */
+static size_t write_limit(const ipc_channel_t* channel) {
+  if (is_early(channel)) return EARLY_BYTES - channel->traffic->early;
+  if (!ipc__channel_is_native(channel)) return message_limit(channel);
   /* What is behind the answer to the end is for the next connection. */
   if (channel->fin_received && ipc__client_reconnects(channel)) {
     return (size_t) (channel->traffic->fin_ack_end -
@@ -183,7 +188,8 @@ void ipc__channel_write(ipc_channel_t* channel) {
 
   if (channel->stream_state != IPC__STREAM_OPEN) return;
   if (ipc__channel_is_native(channel)) add_count(channel);
-  while (!channel->write_busy && !channel->write_off) {
+  while (!channel->write_busy && !channel->write_off &&
+         channel->traffic->queue.segments.count > 0) {
     count = ipc__queue_gather(&channel->traffic->queue, channel->traffic->early,
                               write_limit(channel), buffers,
                               IPC__STREAM_WRITE_BUFFERS);

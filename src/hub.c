@@ -293,6 +293,8 @@ static void on_timer(uv_timer_t* timer) {
 void ipc__hub_clear_deadline(ipc__hub_t* hub, ipc__deadline_t* deadline) {
   if (deadline->at == 0) return;
   hub->deadlines = ipc__deadline_remove(hub->deadlines, deadline);
+  /* A wait without an end is cheaper for the system than one with. */
+  if (hub->deadlines == NULL) uv_timer_stop(&hub->timer);
   if (!deadline->keeps_loop) return;
   if (--hub->keeping == 0) uv_unref((uv_handle_t*) &hub->timer);
 }

@@ -172,8 +172,8 @@ unsigned int ipc__queue_gather(const ipc__queue_t* queue,
     if (size > limit) size = limit;
     /* uv_buf_t's length is 32 bits wide on Windows. */
     if (size > INT32_MAX) size = limit = INT32_MAX;
-    buffers[used++] =
-        uv_buf_init((char*) segment->base + skip, (unsigned int) size);
+    buffers[used].base = (char*) segment->base + skip;
+    buffers[used++].len = (unsigned int) size;
     limit -= size;
     skip = 0;
   }

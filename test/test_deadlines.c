@@ -693,6 +693,26 @@ static void test_infinite_waits(void** state) {
   run_waits_without(INT_MAX);
 }
 
+/* All that the loop waits for otherwise is the test's own patience. */
+static void check_no_timer(void) {
+  int timeout_ms = uv_backend_timeout(test_loop());
+
+  assert_false(timeout_ms >= 0 && timeout_ms <= 6000);
+}
+
+/* Deadlines that were met leave no timer behind: the loop would wake up for
+ * nothing, and a wait with an end costs the system more than one without. */
+static void test_nothing_left(void** state) {
+  (void) state;
+  pair_init(&pair);
+  pair_open(&pair); /* has 5000 ms to connect, and as many for the hello */
+  check_no_timer();
+  assert_int_equal(side_send(&pair.client, "there", 5), 0);
+  run_until(&pair.accepted.messages, 1);
+  check_no_timer();
+  pair_finish(&pair);
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
       TEST(test_recv),           TEST(test_readable),
@@ -703,7 +723,7 @@ int main(int argc, char** argv) {
       TEST(test_recv_wait),      TEST(test_send_wait),
       TEST(test_call_wait),      TEST(test_accept_wait),
       TEST(test_connect_wait),   TEST(test_zero_refused),
-      TEST(test_infinite_waits),
+      TEST(test_infinite_waits), TEST(test_nothing_left),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
