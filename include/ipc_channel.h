@@ -595,7 +595,7 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_codec(
     ipc_server_options_t* options, const ipc_codec_t* codec);
 /* The system's buffers for what comes in and goes out, 1 to 64 MiB; 0 (the
  * default) is the system's size, on Windows 64 KiB; on POSIX the one for what
- * goes out then grows once, to 1 MiB as far as the system allows, when a
+ * goes out then grows once, to 512 KiB as far as the system allows, when a
  * message doesn't fit that has 64 KiB or more, or a smaller one to a peer that
  * has read from the full buffer before, and IPC_CHANNEL_SLOW_BLOCK is the
  * policy. A size that you set stays, as does that of a channel without a name.
