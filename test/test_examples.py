@@ -712,6 +712,17 @@ def test_sources_are_short_and_portable():
                                  "<string.h>"}, name
 
 
+def test_a_daemon_and_its_client_are_under_300_lines():
+    lines = 0
+    for name in "keyvald.c", "keyvalctl.c":
+        source = read("examples", "keyval", name)
+        lines += len(source.splitlines())
+        assert not re.search(r"^\s*#\s*if", source, re.MULTILINE), name
+        assert set(re.findall(r"#include (\S+)", source)) <= {
+            "<ipc_service.h>", "<stdio.h>", "<string.h>"}, name
+    assert lines < 300, lines
+
+
 def test_an_echo_server_is_15_statements_and_a_client_12():
     assert 5 < statements(read("examples", "echo_server.c")) <= 15
     assert 5 < statements(read("examples", "echo_client.c")) <= 12
@@ -749,7 +760,7 @@ def test_the_examples_that_the_readme_names_show_the_functions():
             if line.startswith("|") and "(examples/" in line]
     assert len(rows) >= 8
     for what, named, files in rows:
-        paths = re.findall(r"\((examples/\w+\.c)\)", files)
+        paths = re.findall(r"\((examples/[\w/]+\.c)\)", files)
         shown = "".join(read(*path.split("/")) for path in paths)
         assert functions_of(named), what
         for function in functions_of(named):
