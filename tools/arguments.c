@@ -13,14 +13,18 @@
 
 #define FOR(command) (1u << (command))
 
+/* In the place of a number of names: the command reads its own words. */
+#define OWN_WORDS (-1)
+
 static const struct {
   const char* word;
   command_t command;
   int names;
 } commands[] = {
-    {"listen", COMMAND_LISTEN, 1}, {"connect", COMMAND_CONNECT, 1},
-    {"relay", COMMAND_RELAY, 2},   {"info", COMMAND_INFO, 1},
-    {"wait", COMMAND_WAIT, 1},     {"help", COMMAND_HELP, 0},
+    {"listen", COMMAND_LISTEN, 1},     {"connect", COMMAND_CONNECT, 1},
+    {"relay", COMMAND_RELAY, 2},       {"info", COMMAND_INFO, 1},
+    {"wait", COMMAND_WAIT, 1},         {"help", COMMAND_HELP, 0},
+    {"call", COMMAND_CALL, OWN_WORDS}, {"bench", COMMAND_BENCH, OWN_WORDS},
 };
 
 static int set_frame(arguments_t* arguments, const char* value) {
@@ -169,6 +173,14 @@ static int is_question(arguments_t* arguments, const char* word) {
   return 1;
 }
 
+static int keep_words(arguments_t* arguments, char** words) {
+  arguments->words = words;
+  for (; *words != NULL && strcmp(*words, "--") != 0; words++) {
+    if (is_question(arguments, *words)) break;
+  }
+  return 0;
+}
+
 int arguments_parse(int argc, char** argv, arguments_t* arguments) {
   int only_names = 0;
   int names = 0;
@@ -181,6 +193,7 @@ int arguments_parse(int argc, char** argv, arguments_t* arguments) {
   if (argc < 2) return report_usage("a command is missing");
   if (is_question(arguments, argv[1])) return 0;
   status = find_command(arguments, argv[1], &names);
+  if (names == OWN_WORDS) return keep_words(arguments, argv + 2);
   for (argv += 2; status == 0 && *argv != NULL; argv++) {
     if (only_names || (*argv)[0] != '-' || (*argv)[1] == '\0') {
       status = take_name(arguments, *argv, names);

@@ -10,6 +10,8 @@ typedef enum command_e {
   COMMAND_RELAY,
   COMMAND_INFO,
   COMMAND_WAIT,
+  COMMAND_CALL,
+  COMMAND_BENCH,
   COMMAND_HELP,
   COMMAND_VERSION
 } command_t;
@@ -25,6 +27,7 @@ typedef struct arguments_s {
   int once;
   int wait;
   int json;
+  char** words; /* of a command that reads its own; they end with NULL */
 } arguments_t;
 
 /* 0, or STATUS_USAGE after a line that says what is wrong. */

@@ -13,6 +13,10 @@ static const char help[] =
     "       ipc-channel relay LISTEN CONNECT\n"
     "       ipc-channel info NAME [--json]\n"
     "       ipc-channel wait NAME [--timeout MS]\n"
+    "       ipc-channel call NAME METHOD [PARAMS|KEY=TEXT|KEY:=JSON ...]\n"
+    "       ipc-channel call NAME --list [--json]\n"
+    "       ipc-channel bench [NAME] [--size N,...] [--clients N] [--pipeline "
+    "N]\n"
     "\n"
     "NAME is a bare name such as echo, an absolute path (not on Windows), or\n"
     "\\\\.\\pipe\\NAME (on Windows only).\n"
@@ -64,10 +68,13 @@ static const char help_status[] =
     "busy,\n"
     "for as long as the timeout; 6 denied; 7 timed out; 8 bad frame: the "
     "other\n"
-    "side doesn't speak the native framing.\n";
+    "side doesn't speak the native framing, or (call) JSON-RPC 2.0; 9 "
+    "(call):\n"
+    "the server answers an error.\n";
 
 static int print_help(void) {
-  printf("%s%s%s%s", help, help_commands, help_options, help_status);
+  printf("%s%s%s%s%s%s", help, help_commands, call_help, bench_help,
+         help_options, help_status);
   return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -108,6 +115,10 @@ static int run(const arguments_t* arguments) {
       return command_info(arguments);
     case COMMAND_WAIT:
       return command_wait(arguments);
+    case COMMAND_CALL:
+      return command_call(arguments);
+    case COMMAND_BENCH:
+      return command_bench(arguments);
     case COMMAND_VERSION:
       return print_version();
     default:
