@@ -12,6 +12,7 @@
 #define DEFAULT_TIMEOUT_MS 5000
 
 #define FOR(command) (1u << (command))
+#define FOR_TALK (FOR(COMMAND_LISTEN) | FOR(COMMAND_CONNECT))
 
 static const struct {
   const char* word;
@@ -24,13 +25,42 @@ static const struct {
 };
 
 static int set_frame(arguments_t* arguments, const char* value) {
-  if (strcmp(value, "native") == 0) {
-    arguments->framing = IPC_CHANNEL_FRAMING_NATIVE;
-  } else if (strcmp(value, "none") == 0) {
-    arguments->framing = IPC_CHANNEL_FRAMING_RAW;
-  } else {
-    return report_usage("--frame is native or none, not '%s'", value);
+  return framing_parse(value, &arguments->framing);
+}
+
+/* In the order of format_t. */
+static const char* const formats[] = {"raw", "quoted", "hex", "json"};
+
+/* The first `count` of them; `names` says which they are. */
+static int parse_format(const char* option,
+                        const char* value,
+                        int count,
+                        const char* names,
+                        format_t* format) {
+  int i;
+
+  for (i = 0; i < count; i++) {
+    if (strcmp(formats[i], value) == 0) {
+      *format = (format_t) i;
+      return 0;
+    }
   }
+  return report_usage("%s is %s, not '%s'", option, names, value);
+}
+
+static int set_input(arguments_t* arguments, const char* value) {
+  return parse_format("--input", value, FORMAT_HEX + 1, "raw, quoted or hex",
+                      &arguments->input);
+}
+
+static int set_output(arguments_t* arguments, const char* value) {
+  return parse_format("--output", value, FORMAT_JSON + 1,
+                      "raw, quoted, hex or json", &arguments->output);
+}
+
+static int set_exec(arguments_t* arguments, const char* value) {
+  if (value[0] == '\0') return report_usage("--exec takes a command");
+  arguments->exec = value;
   return 0;
 }
 
@@ -86,6 +116,12 @@ static int set_wait(arguments_t* arguments, const char* value) {
   return 0;
 }
 
+static int set_monitor(arguments_t* arguments, const char* value) {
+  (void) value;
+  arguments->monitor = 1;
+  return 0;
+}
+
 static int set_json(arguments_t* arguments, const char* value) {
   (void) value;
   arguments->json = 1;
@@ -98,13 +134,17 @@ static const struct {
   int takes_value;
   int (*set)(arguments_t* arguments, const char* value);
 } options[] = {
-    {"--frame", FOR(COMMAND_LISTEN) | FOR(COMMAND_CONNECT), 1, set_frame},
+    {"--frame", FOR_TALK, 1, set_frame},
+    {"--input", FOR_TALK, 1, set_input},
+    {"--output", FOR_TALK, 1, set_output},
+    {"--exec", FOR_TALK, 1, set_exec},
     {"--echo", FOR(COMMAND_LISTEN), 0, set_echo},
     {"--once", FOR(COMMAND_LISTEN), 0, set_once},
     {"--max-instances", FOR(COMMAND_LISTEN), 1, set_max_instances},
     {"--timeout", FOR(COMMAND_CONNECT) | FOR(COMMAND_WAIT), 1, set_timeout},
     {"--wait", FOR(COMMAND_CONNECT), 0, set_wait},
     {"--json", FOR(COMMAND_INFO), 0, set_json},
+    {"--monitor", FOR(COMMAND_RELAY), 0, set_monitor},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -175,7 +215,7 @@ int arguments_parse(int argc, char** argv, arguments_t* arguments) {
   int status;
 
   memset(arguments, 0, sizeof(*arguments));
-  arguments->framing = IPC_CHANNEL_FRAMING_NATIVE;
+  arguments->framing.kind = IPC_CHANNEL_FRAMING_NATIVE;
   arguments->timeout_ms = DEFAULT_TIMEOUT_MS;
   arguments->max_instances = IPC_CHANNEL_UNLIMITED;
   if (argc < 2) return report_usage("a command is missing");
@@ -195,6 +235,9 @@ int arguments_parse(int argc, char** argv, arguments_t* arguments) {
   }
   if (status == 0 && arguments->name_count < names) {
     return report_usage("a name is missing");
+  }
+  if (status == 0 && arguments->echo && arguments->exec != NULL) {
+    return report_usage("--echo and --exec exclude each other");
   }
   return status;
 }

@@ -2,7 +2,8 @@
 #ifndef IPC_CHANNEL_TOOL_ARGUMENTS_H
 #define IPC_CHANNEL_TOOL_ARGUMENTS_H
 
-#include <ipc_channel.h>
+#include "format.h"
+#include "framing.h"
 
 typedef enum command_e {
   COMMAND_LISTEN,
@@ -18,13 +19,17 @@ typedef struct arguments_s {
   command_t command;
   const char* names[2];
   int name_count;
-  ipc_framing_t framing;
+  framing_t framing;
+  format_t input;
+  format_t output;
+  const char* exec; /* NULL: none */
   int timeout_ms;
   unsigned int max_instances;
   int echo;
   int once;
   int wait;
   int json;
+  int monitor;
 } arguments_t;
 
 /* 0, or STATUS_USAGE after a line that says what is wrong. */

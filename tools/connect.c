@@ -23,7 +23,7 @@ static int connect_to(talk_t* talk) {
   int err;
 
   ipc_client_options_init(&options, talk->name);
-  ipc_client_options_set_framing(&options, arguments->framing);
+  framing_set_client(&arguments->framing, &options);
   ipc_client_options_set_connect_timeout(&options, arguments->timeout_ms);
   ipc_client_options_set_wait_for_server(&options, arguments->wait);
   /* However slow the other side's reader is. */

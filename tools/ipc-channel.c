@@ -3,73 +3,8 @@
 #include <stdio.h>
 
 #include "commands.h"
+#include "help.h"
 #include "report.h"
-
-static const char help[] =
-    "usage: ipc-channel listen NAME [--frame native|none] [--echo] [--once]\n"
-    "                               [--max-instances N]\n"
-    "       ipc-channel connect NAME [--frame native|none] [--timeout MS]\n"
-    "                                [--wait]\n"
-    "       ipc-channel relay LISTEN CONNECT\n"
-    "       ipc-channel info NAME [--json]\n"
-    "       ipc-channel wait NAME [--timeout MS]\n"
-    "\n"
-    "NAME is a bare name such as echo, an absolute path (not on Windows), or\n"
-    "\\\\.\\pipe\\NAME (on Windows only).\n"
-    "\n";
-
-static const char help_commands[] =
-    "listen   serves NAME. Standard input goes to all clients that are there,\n"
-    "         no faster than the slowest takes it; it waits for the first. "
-    "What\n"
-    "         they send is printed. Says READY on standard error when it\n"
-    "         listens. SIGINT and SIGTERM end it.\n"
-    "connect  connects standard input and output to NAME. The end of the "
-    "input\n"
-    "         ends our side only; what still comes is printed.\n"
-    "relay    gives each client of LISTEN a connection of its own to CONNECT;\n"
-    "         bytes pass unchanged. Prints READY when it listens.\n"
-    "info     tells what NAME is to the system and who serves it: its state "
-    "is\n"
-    "         absent, live, busy, stale (the server has died) or foreign (not "
-    "a\n"
-    "         socket).\n"
-    "wait     waits until NAME is served.\n"
-    "\n";
-
-static const char help_options[] =
-    "--frame native      messages, one a line: the default\n"
-    "--frame none        bytes, as they are\n"
-    "--echo              also send each message back; standard input isn't "
-    "read\n"
-    "--once              serve one client, then end\n"
-    "--max-instances N   so many clients at a time\n"
-    "--timeout MS        for all of it, the server's hello included; 5000\n"
-    "--wait              wait for a server that isn't there; one that is busy\n"
-    "                    is waited for in any case\n"
-    "--json              one line of JSON\n"
-    "--help, --version\n"
-    "--                  what follows is no option\n"
-    "\n"
-    "On Windows a connection without framing can't be ended on one side: "
-    "there\n"
-    "connect and listen --once leave when their input, if there was any, has\n"
-    "ended and nothing has come for 5 seconds.\n"
-    "\n";
-
-static const char help_status[] =
-    "Exit status: 0 fine; 1 any other failure; 2 wrong usage, or a name that "
-    "is\n"
-    "none; 3 absent: nobody serves NAME; 4 refused: the server hung up; 5 "
-    "busy,\n"
-    "for as long as the timeout; 6 denied; 7 timed out; 8 bad frame: the "
-    "other\n"
-    "side doesn't speak the native framing.\n";
-
-static int print_help(void) {
-  printf("%s%s%s%s", help, help_commands, help_options, help_status);
-  return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
-}
 
 static int print_version(void) {
   unsigned int version = ipc_version();
@@ -111,7 +46,7 @@ static int run(const arguments_t* arguments) {
     case COMMAND_VERSION:
       return print_version();
     default:
-      return print_help();
+      return help_print();
   }
 }
 

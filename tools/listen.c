@@ -46,7 +46,7 @@ static int listen_to(talk_t* talk) {
   int err;
 
   ipc_server_options_init(&options, talk->name);
-  ipc_server_options_set_framing(&options, arguments->framing);
+  framing_set_server(&arguments->framing, &options);
   ipc_server_options_set_max_instances(&options, arguments->max_instances);
   /* However slow the other side's reader is. */
   ipc_server_options_set_close_timeout(&options, IPC_CHANNEL_INFINITE);
