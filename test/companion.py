@@ -1,5 +1,5 @@
-"""What the tests of ipc-channel's commands share: running it as people do, in
-processes with files and pipes.
+"""What the tests of ipc-channel have in common: running it as people do, in
+processes, with files, pipes and terminals.
 
 The program is the first argument. Windows programs run through
 MESON_EXE_WRAPPER where there is one. Their output goes to files: under Wine a
@@ -8,6 +8,7 @@ program can't open a Unix pipe as its output.
 
 import atexit
 import contextlib
+import json
 import os
 import shlex
 import shutil
@@ -72,8 +73,9 @@ class Program:
         with contextlib.ExitStack() as files:
             if isinstance(stdin, bytes):
                 stdin = files.enter_context(open(work_file(stdin), "rb"))
-            more.setdefault("stdout", files.enter_context(open(self.out_path, "wb")))
-            more.setdefault("stderr", files.enter_context(open(self.err_path, "wb")))
+            for name, path in ("stdout", self.out_path), ("stderr", self.err_path):
+                if more.get(name) is None:
+                    more[name] = files.enter_context(open(path, "wb"))
             self.process = subprocess.Popen(WRAPPER + [program, *args],
                                             stdin=stdin, **more)
         self.stdin = self.process.stdin
@@ -91,7 +93,7 @@ class Program:
 
     def ready(self, word="READY"):
         def has_said():
-            assert not self.is_gone(), self.err()
+            assert not self.is_gone(), (self.process.returncode, self.err())
             return word in self.err() or word.encode() in self.out()
         wait_until(has_said, word)
         return self
@@ -106,14 +108,14 @@ class Program:
     def says(self, status, *words):
         """Ends with this status and one line with these words."""
         assert self.wait() == status, (self.process.returncode, self.err())
-        lines = self.err().splitlines()
+        lines = [x for x in self.err().splitlines() if not x.startswith("READY")]
         assert len(lines) == 1, self.err()
         assert lines[0].startswith("ipc-channel: "), lines
         for word in words:
             assert word in lines[0], (word, lines)
 
     def fine(self):
-        assert self.wait() == 0, (self.process.returncode, self.err())
+        assert self.wait() == FINE, (self.process.returncode, self.err())
         return self.out()
 
     def __enter__(self):
@@ -128,12 +130,23 @@ class Program:
                 self.stdin.close()
 
 
-def start(*args, **more):
-    """ipc-channel with these arguments."""
-    return Program(PROGRAM, *args, **more)
+class Tool(Program):
+    """A running ipc-channel."""
+
+    def __init__(self, *args, **more):
+        super().__init__(PROGRAM, *args, **more)
 
 
 def run(*args, **more):
-    with start(*args, **more) as tool:
+    with Tool(*args, **more) as tool:
         tool.wait()
         return tool
+
+
+def state(name):
+    return json.loads(run("info", name, "--json").fine())["state"]
+
+
+def text(lines=3000):
+    """Lines of many lengths, empty ones among them."""
+    return b"".join(b"%d " % i + b"x" * (i * 7 % 900) + b"\n\n" for i in range(lines))

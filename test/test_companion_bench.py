@@ -15,8 +15,8 @@ import sys
 sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
 from companion import (  # noqa: E402
-    ABSENT, BAD_FRAME, FAILED, IS_WINDOWS, TIMED_OUT, USAGE, WORK, fresh,
-    only_posix, run, start, wait_until)
+    ABSENT, BAD_FRAME, FAILED, IS_WINDOWS, TIMED_OUT, USAGE, WORK, Tool, fresh,
+    only_posix, run, wait_until)
 
 RUN = {"size_bytes": int, "messages": int, "elapsed_s": float,
        "messages_per_s": float, "mib_per_s": float, "p50_us": float,
@@ -67,7 +67,6 @@ def test_wrong_usage():
         tool.says(USAGE, "--help")
         assert tool.out() == b"", args
     run("bench", "a/b").says(USAGE, "a/b")
-    assert run("bench", "--help").fine() == run("--help").fine()
 
 
 # ---- Measuring ---------------------------------------------------------------
@@ -101,7 +100,7 @@ def test_for_a_while():
 
 def test_a_server_that_is_there():
     name = fresh()
-    with start("listen", name, "--echo").ready() as server:
+    with Tool("listen", name, "--echo").ready() as server:
         document = measure(name, "--size=64,1024", "--count=100", "--clients=3",
                            "--pipeline=10")
         assert [one["messages"] for one in document["runs"]] == [100, 100]
@@ -133,7 +132,7 @@ def test_absent():
 
 def test_a_server_that_does_not_answer():
     name = fresh()
-    with start("listen", name, stdin=subprocess.PIPE).ready():
+    with Tool("listen", name, stdin=subprocess.PIPE).ready():
         run("bench", name, "--timeout=300", "--json").says(
             TIMED_OUT, "timed out after 300 ms", "echo")
 
@@ -144,7 +143,7 @@ def test_a_server_that_says_something_else():
              (b"\n\n", "0,64", "0 bytes")]
     for said, size, words in cases:
         name = fresh()
-        with start("listen", name, "--once", stdin=said).ready():
+        with Tool("listen", name, "--once", stdin=said).ready():
             tool = run("bench", name, "--size", size, "--count=1", "--json")
             tool.says(FAILED, "no echo", words)
             assert tool.out() == b""
@@ -152,14 +151,14 @@ def test_a_server_that_says_something_else():
 
 def test_another_framing():
     name = fresh()
-    with start("listen", name, "--frame=none", stdin=b"HTTP/1.1 400\r\n" * 9).ready():
+    with Tool("listen", name, "--frame=none", stdin=b"HTTP/1.1 400\r\n" * 9).ready():
         run("bench", name).says(BAD_FRAME, "native framing")
 
 
 def test_a_server_that_leaves():
     name = fresh()
-    with start("listen", name, "--echo").ready() as server:
-        with start("bench", name, "--duration=600000", "--json") as tool:
+    with Tool("listen", name, "--echo").ready() as server:
+        with Tool("bench", name, "--duration=600000", "--json") as tool:
             wait_until(lambda: len(server.out()) > 0, "messages")
             server.process.kill()
             server.wait()
@@ -171,12 +170,12 @@ def test_a_server_that_changes_a_byte():
     """A relay of the test's own between bench and an echo server, which changes
     the last byte of all that has come once."""
     name, front = fresh(), os.path.join(WORK, fresh())
-    with start("listen", name, "--echo").ready():
+    with Tool("listen", name, "--echo").ready():
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(front)
             listener.listen()
             listener.settimeout(60)
-            with start("bench", front, "--size=100", "--json") as tool:
+            with Tool("bench", front, "--size=100", "--json") as tool:
                 client = listener.accept()[0]
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(os.path.join(WORK, name + ".sock"))
@@ -208,7 +207,7 @@ def pass_on(client, server):
 @only_posix
 def test_interrupted():
     for number in signal.SIGINT, signal.SIGTERM:
-        with start("bench", "--size=64,100", "--duration=600000", "--json") as tool:
+        with Tool("bench", "--size=64,100", "--duration=600000", "--json") as tool:
             wait_until(lambda: not nothing_is_left(), "its server")
             tool.process.send_signal(number)
             document = check(json.loads(tool.fine()))
@@ -220,7 +219,7 @@ def test_interrupted():
 @only_posix
 def test_interrupted_by_the_keyboard():
     """That goes to its server too."""
-    with start("bench", "--duration=600000", start_new_session=True) as tool:
+    with Tool("bench", "--duration=600000", start_new_session=True) as tool:
         tool.prints(b"messages/s")
         os.killpg(tool.process.pid, signal.SIGINT)
         tool.fine()
@@ -230,7 +229,7 @@ def test_interrupted_by_the_keyboard():
 
 @only_posix
 def test_killed():
-    with start("bench", "--duration=600000") as tool:
+    with Tool("bench", "--duration=600000") as tool:
         tool.prints(b"messages/s")
         tool.process.kill()
         tool.wait()

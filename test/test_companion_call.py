@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
 from companion import (  # noqa: E402
     ABSENT, BAD_FRAME, ERROR_REPLY, FAILED, PATIENCE, TIMED_OUT, USAGE, WORK,
-    Program, fresh, only_posix, run, start)
+    Program, Tool, fresh, only_posix, run)
 
 SERVER = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
 LINES = "--frame=newline"
@@ -68,15 +68,14 @@ def test_not_in_this_build():
     if SERVER is not None:
         raise unittest.SkipTest("it is")
     run("call", "x", "get").says(USAGE, "jansson")
-    assert b"not in this build" in run("--help").fine()
+    assert b"not in this build" in run("call", "--help").fine()
 
 
 @with_service
 def test_help():
-    whole = run("--help").fine()
-    assert b"ipc-channel call NAME METHOD" in whole and b"--notify" in whole
-    assert run("call", "--help").fine() == whole
-    assert run("call", "x", "y", "-h").fine() == whole
+    own = run("call", "--help").fine()
+    assert b"ipc-channel call NAME METHOD" in own and b"--notify" in own
+    assert run("call", "x", "y", "-h").fine() == own
 
 
 @with_service
@@ -86,6 +85,7 @@ def test_wrong_usage():
         ["a", "--list", "--notify"], ["a", "--list", "--watch"],
         ["a", "m", "--json"], ["a", "m", "--watch", "--notify"],
         ["a", "m", "--frame"], ["a", "m", "--frame=none"], ["a", "m", "--frame=x"],
+        ["a", "m", "--frame=length=u8,before=1"], ["a", "m", "--frame=length=u8,after=1"],
         ["a", "m", "--timeout=0"], ["a", "m", "--timeout", "1s"],
         ["a", "m", "--timeout="], ["a", "m", "--timeout=99999999999999999999"],
         ["a", "m", "--loud"], ["a", "m", "--wait=1"], ["a", "m", "--once"],
@@ -210,9 +210,9 @@ def test_notify():
 @with_service
 def test_watch():
     with clock() as (name, _):
-        with start("call", name, "get", "--watch", LINES) as watcher:
+        with Tool("call", name, "get", "--watch", LINES) as watcher:
             watcher.prints(b"\n")
-            with start("call", name, "--watch", LINES) as other:
+            with Tool("call", name, "--watch", LINES) as other:
                 # It hears each that comes once it is there.
                 while b"was set" not in other.out():
                     run("call", name, "set", "ms:=5", LINES).fine()
@@ -239,7 +239,7 @@ def test_wait():
     run("call", fresh(), "get", "--wait", "--timeout=200").says(
         TIMED_OUT, "timed out after 200 ms", "nobody")
     name = fresh()
-    with start("call", name, "get", LINES, "--wait", "--timeout=60000") as tool:
+    with Tool("call", name, "get", LINES, "--wait", "--timeout=60000") as tool:
         with Program(SERVER, name):
             assert json.loads(tool.fine()) >= 0
 
@@ -247,7 +247,7 @@ def test_wait():
 @with_service
 def test_the_native_framing():
     name = fresh()
-    with start("listen", name, "--echo").ready() as server:
+    with Tool("listen", name, "--echo").ready() as server:
         tool = run("call", name, "m", "--notify", "a=1", "b:=[2]")
         assert tool.fine() == b"" and tool.err() == ""
         server.prints(b'{"jsonrpc":"2.0","method":"m",'
@@ -260,16 +260,16 @@ def test_the_native_framing():
 @with_service
 def test_servers_that_are_none():
     name = fresh()
-    with start("listen", name, stdin=subprocess.PIPE).ready():
+    with Tool("listen", name, stdin=subprocess.PIPE).ready():
         began = time.monotonic()
         run("call", name, "get", "--timeout=300").says(
             TIMED_OUT, "timed out after 300 ms", "no answer")
         assert time.monotonic() - began >= 0.3
     name = fresh()
-    with start("listen", name, "--once", stdin=b"hello\n").ready():
+    with Tool("listen", name, "--once", stdin=b"hello\n").ready():
         run("call", name, "get").says(BAD_FRAME, "JSON-RPC 2.0")
     name = fresh()
-    with start("listen", name, "--frame=none", stdin=b"HTTP/1.1 400\r\n" * 9).ready():
+    with Tool("listen", name, "--frame=none", stdin=b"HTTP/1.1 400\r\n" * 9).ready():
         run("call", name, "get").says(BAD_FRAME, "native framing")
 
 
@@ -462,7 +462,7 @@ def test_a_notification_before_the_result():
     with Server(reply) as server:
         assert run("call", server.path, "m", LINES).fine() == b"2\n"
     with Server(reply) as server:
-        with start("call", server.path, "m", LINES, "--watch") as tool:
+        with Tool("call", server.path, "m", LINES, "--watch") as tool:
             tool.prints(b'{"method":"early","params":{"a":1}}\n{"method":"bare"}\n2\n')
             assert not tool.is_gone()
             tool.process.send_signal(signal.SIGINT)
@@ -477,8 +477,11 @@ def test_framings():
 
     cases = [
         ("nul", lambda text: text + b"\0"),
+        ("delimiter=0x1e", lambda text: text + b"\x1e"),
         ("length=u32le", lambda text: len(text).to_bytes(4, "little") + text),
         ("length=u32be", lambda text: len(text).to_bytes(4, "big") + text),
+        ("length=u16be,counts=length",
+         lambda text: (len(text) + 2).to_bytes(2, "big") + text),
         ("content-length", headers),
     ]
     for frame, wrap in cases:
@@ -488,7 +491,7 @@ def test_framings():
             listener.bind(path)
             listener.listen()
             listener.settimeout(PATIENCE)
-            with start("call", path, "m", "--frame", frame) as tool:
+            with Tool("call", path, "m", "--frame", frame) as tool:
                 connection = listener.accept()[0]
                 with connection, connection.makefile("rb") as stream:
                     assert stream.read(len(wrap(text))) == wrap(text), frame

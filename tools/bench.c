@@ -133,16 +133,11 @@ done:
   return status;
 }
 
-int command_bench(const arguments_t* arguments) {
-  ipc_name_info_t info;
+int command_bench(char** words) {
   bench_plan_t plan;
-  int status = bench_parse(arguments->words, &plan);
+  int status = bench_parse(words, &plan);
 
   if (status != 0) return status;
-  if (plan.name != NULL && ipc_name_resolve(plan.name, &info) != 0) {
-    report(plan.name, "%s", info.reason);
-    return STATUS_USAGE;
-  }
   if (!plan.serve) return measure(&plan);
   if (plan.name == NULL) return report_usage("a name is missing");
   return bench_serve(plan.name);

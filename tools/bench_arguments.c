@@ -2,43 +2,13 @@
 #include <string.h>
 
 #include "bench.h"
-#include "commands.h"
 #include "report.h"
 #include "words.h"
-
-/* As for the other commands. */
-#define DEFAULT_TIMEOUT_MS 5000
 
 #define DEFAULT_DURATION_MS 1000
 
 /* The largest message that the library takes unless it is told otherwise. */
 #define MAX_SIZE (16ul << 20)
-
-const char bench_help[] =
-    "bench    sends messages to an echo server and compares what comes back\n"
-    "         byte by byte: that of listen NAME --echo, or without NAME a\n"
-    "         process of its own. Prints for each size what came back in a\n"
-    "         second (MiB: one way), and latencies in microseconds: those "
-    "that\n"
-    "         50, 90, 99 and 99.9 percent of all messages didn't exceed, "
-    "rounded\n"
-    "         up by less than 1 percent, and the exact maximum. SIGINT ends "
-    "it\n"
-    "         with what was measured so far.\n"
-    "  --size N[,N...]     bytes of a message; 64,1024,65536\n"
-    "  --clients N         connections, all of one process; 1\n"
-    "  --pipeline N        messages that each has on their way; 1\n"
-    "  --duration MS       for each size; 1000\n"
-    "  --count N           so many messages of each size instead\n"
-    "  --timeout MS        to connect, and without any reply; 5000\n"
-    "  --json              one JSON document at the end: \"clients\",\n"
-    "                      \"pipeline\", \"interrupted\", and \"runs\", each "
-    "with\n"
-    "                      \"size_bytes\", \"messages\", \"elapsed_s\",\n"
-    "                      \"messages_per_s\", \"mib_per_s\", \"p50_us\", "
-    "\"p90_us\",\n"
-    "                      \"p99_us\", \"p99_9_us\", \"max_us\"\n"
-    "\n";
 
 static int set_size(void* target, const char* value) {
   bench_plan_t* plan = target;
@@ -133,7 +103,7 @@ int bench_parse(char** words, bench_plan_t* plan) {
 
   memset(plan, 0, sizeof(*plan));
   plan->clients = plan->pipeline = 1;
-  plan->timeout_ms = DEFAULT_TIMEOUT_MS;
+  plan->timeout_ms = WORDS_TIMEOUT_MS;
   set_size(plan, "64,1024,65536");
   status = words_parse(words, options, plan, take);
   if (status != 0) return status;
@@ -141,5 +111,5 @@ int bench_parse(char** words, bench_plan_t* plan) {
     return report_usage("--count and --duration don't go together");
   }
   if (plan->duration_ms == 0) plan->duration_ms = DEFAULT_DURATION_MS;
-  return 0;
+  return plan->name == NULL ? 0 : words_check_name(plan->name);
 }

@@ -4,9 +4,8 @@
 #include "call.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "call_page.h"
+#include "call_text.h"
 #include "commands.h"
 #include "report.h"
 #include "stop.h"
@@ -40,36 +39,36 @@ static void on_stop(void* arg) {
 /* ---- Printing ----------------------------------------------------------- */
 
 int call_print(const call_t* call, const json_t* value) {
-  page_t page = {0};
+  text_t text = {0};
 
-  page_put_json(&page, value, call->pretty || uv_guess_handle(1) == UV_TTY);
-  page_put_word(&page, "\n");
-  return page_print(&page);
+  call_add_json(&text, value, call->pretty || uv_guess_handle(1) == UV_TTY);
+  text_add_string(&text, "\n");
+  return call_write(&text);
 }
 
 void call_print_error(const ipc_service_answer_t* answer) {
   json_t* error = json_pack("{s:I,s:s,s:O*}", "code", (json_int_t) answer->code,
                             "message", answer->message, "data", answer->data);
-  page_t page = {0};
+  text_t text = {0};
 
-  page_put_json(&page, error, 0);
-  if (!page.has_failed) {
-    fwrite(page.data, 1, page.size, stderr);
+  call_add_json(&text, error, 0);
+  if (!text.has_failed) {
+    fwrite(text.data, 1, text.size, stderr);
     fputc('\n', stderr);
   }
-  free(page.data);
+  text_release(&text);
   json_decref(error);
 }
 
 static int print_notification(const char* method, json_t* params) {
   json_t* value = json_pack("{s:s,s:O*}", "method", method, "params", params);
-  page_t page = {0};
+  text_t text = {0};
   int status;
 
   /* One line each, also on a terminal. */
-  page_put_json(&page, value, 0);
-  page_put_word(&page, "\n");
-  status = page_print(&page);
+  call_add_json(&text, value, 0);
+  text_add_string(&text, "\n");
+  status = call_write(&text);
   json_decref(value);
   return status;
 }
@@ -228,15 +227,15 @@ static void on_error(ipc_service_t* service,
                      const char* text,
                      void* arg) {
   life_t* life = arg;
-  page_t words = {0};
+  text_t words = {0};
 
   (void) service, (void) event, (void) peer;
   if (life->is_over || status != UV_EPROTO) return;
-  page_put_plain(&words, text);
+  call_add_plain(&words, text);
   report(life->call->name,
          "bad frame: what came is no answer of JSON-RPC 2.0: %.*s",
          (int) words.size, words.size > 0 ? words.data : "");
-  free(words.data);
+  text_release(&words);
   finish(life, STATUS_BAD_FRAME);
 }
 
@@ -267,7 +266,7 @@ static int connect_to(life_t* life) {
   int err;
 
   ipc_client_options_init(&options, call->name);
-  call_set_frame(&options, call->frame);
+  framing_set_client(&call->framing, &options);
   ipc_client_options_set_connect_timeout(&options, call->timeout_ms);
   ipc_client_options_set_wait_for_server(&options, call->wait);
   ipc_client_options_set_close_timeout(
@@ -298,15 +297,10 @@ static int run(const call_t* call) {
   return life.status;
 }
 
-int command_call(const arguments_t* arguments) {
-  ipc_name_info_t info;
+int command_call(char** words) {
   call_t call;
-  int status = call_parse(arguments->words, &call);
+  int status = call_parse(words, &call);
 
-  if (status == 0 && ipc_name_resolve(call.name, &info) != 0) {
-    report(call.name, "%s", info.reason);
-    status = STATUS_USAGE;
-  }
   if (status == 0) status = run(&call);
   call_release(&call);
   return status;

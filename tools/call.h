@@ -4,12 +4,14 @@
 
 #include <ipc_service.h>
 
+#include "framing.h"
+
 typedef struct call_s {
   const char* name;
   const char* method; /* NULL: none is called */
   json_t* params;     /* owned; NULL: none */
   int is_whole;       /* the params came as one JSON text */
-  const char* frame;
+  framing_t framing;
   int timeout_ms;
   int wait;
   int notify;
@@ -23,9 +25,6 @@ typedef struct call_s {
  * case. */
 int call_parse(char** words, call_t* call);
 void call_release(call_t* call);
-
-/* The framing of that name; 0, or STATUS_USAGE. */
-int call_set_frame(ipc_client_options_t* options, const char* frame);
 
 /* One more word of the parameters: JSON, "-", key=value or key:=JSON. */
 int call_take_param(call_t* call, const char* word);

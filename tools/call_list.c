@@ -1,11 +1,10 @@
 /* What a server offers, out of the OpenRPC document that it answers to
  * rpc.discover: a paragraph a method. The document is somebody else's: any part
  * of it may be missing, or of another type. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
-#include "call_page.h"
+#include "call_text.h"
 #include "report.h"
 
 /* The columns of what a method takes and gives. */
@@ -45,37 +44,38 @@ static const char* name_of(const json_t* descriptor) {
 }
 
 /* A JSON schema in a word or two. */
-static void put_type(page_t* page, const json_t* descriptor) {
+static void put_type(text_t* text, const json_t* descriptor) {
   const json_t* schema = json_object_get(descriptor, "schema");
   const json_t* type = json_object_get(schema, "type");
   const json_t* one;
   size_t i;
 
   if (json_is_string(type)) {
-    page_put_word(page, json_string_value(type));
+    text_add_string(text, json_string_value(type));
   } else if (json_array_size(type) > 0) {
     json_array_foreach(type, i, one) {
-      if (i > 0) page_put_word(page, "|");
-      page_put_word(page, json_is_string(one) ? json_string_value(one) : "any");
+      if (i > 0) text_add_string(text, "|");
+      text_add_string(text,
+                      json_is_string(one) ? json_string_value(one) : "any");
     }
   } else if (text_of(schema, "$ref")[0] != '\0') {
-    page_put_word(page, last_of_reference(schema));
+    text_add_string(text, last_of_reference(schema));
   } else {
-    page_put_word(page, "any");
+    text_add_string(text, "any");
   }
-  page_put(page, "", 1); /* the NUL */
+  text_add(text, "", 1); /* the NUL */
 }
 
 /* Widens the columns as this one needs it. */
 static void measure(const json_t* descriptor, columns_t* columns) {
-  size_t width = page_width(name_of(descriptor));
-  page_t type = {0};
+  size_t width = call_width(name_of(descriptor));
+  text_t type = {0};
 
   if (width > columns->name) columns->name = width;
   put_type(&type, descriptor);
-  width = type.has_failed ? 0 : page_width(type.data);
+  width = type.has_failed ? 0 : call_width(type.data);
   if (width > columns->type) columns->type = width;
-  free(type.data);
+  text_release(&type);
 }
 
 static void measure_all(const json_t* methods, columns_t* columns) {
@@ -92,82 +92,82 @@ static void measure_all(const json_t* methods, columns_t* columns) {
   }
 }
 
-static void put_descriptor(page_t* page,
+static void put_descriptor(text_t* text,
                            const json_t* descriptor,
                            const char* kind,
                            const columns_t* columns) {
   const char* words = words_about(descriptor);
-  page_t type = {0};
+  text_t type = {0};
 
   put_type(&type, descriptor);
-  page_put_word(page, "    ");
-  page_put_column(page, name_of(descriptor), columns->name);
-  page_put_word(page, "  ");
-  page_put_column(page, type.has_failed ? "" : type.data, columns->type);
-  page_put_word(page, "  ");
+  text_add_string(text, "    ");
+  call_add_column(text, name_of(descriptor), columns->name);
+  text_add_string(text, "  ");
+  call_add_column(text, type.has_failed ? "" : type.data, columns->type);
+  text_add_string(text, "  ");
   if (words[0] == '\0') {
-    page_put_word(page, kind);
+    text_add_string(text, kind);
   } else {
-    page_put_column(page, kind, KIND_WIDTH);
-    page_put_word(page, "  ");
-    page_put_plain(page, words);
+    call_add_column(text, kind, KIND_WIDTH);
+    text_add_string(text, "  ");
+    call_add_plain(text, words);
   }
-  page_put_word(page, "\n");
-  free(type.data);
+  text_add_string(text, "\n");
+  text_release(&type);
 }
 
-static void put_line(page_t* page, const char* words) {
+static void put_line(text_t* text, const char* words) {
   if (words[0] == '\0') return;
-  page_put_word(page, "    ");
-  page_put_plain(page, words);
-  page_put_word(page, "\n");
+  text_add_string(text, "    ");
+  call_add_plain(text, words);
+  text_add_string(text, "\n");
 }
 
-static void put_method(page_t* page,
+static void put_method(text_t* text,
                        const json_t* method,
                        const columns_t* columns) {
   const json_t* result = json_object_get(method, "result");
   const json_t* param;
   size_t i;
 
-  page_put_plain(page, name_of(method));
-  page_put_word(page, "\n");
-  put_line(page, words_about(method));
+  call_add_plain(text, name_of(method));
+  text_add_string(text, "\n");
+  put_line(text, words_about(method));
   if (json_is_true(json_object_get(method, "deprecated"))) {
-    put_line(page, "(deprecated)");
+    put_line(text, "(deprecated)");
   }
   json_array_foreach(json_object_get(method, "params"), i, param) {
-    put_descriptor(page, param,
+    put_descriptor(text, param,
                    json_is_true(json_object_get(param, "required"))
                        ? "required"
                        : "optional",
                    columns);
   }
   if (json_is_true(json_object_get(method, "x-undescribed"))) {
-    put_line(page, "(its parameters aren't described)");
+    put_line(text, "(its parameters aren't described)");
   }
   if (json_is_object(result)) {
-    put_descriptor(page, result, "result", columns);
+    put_descriptor(text, result, "result", columns);
   } else {
-    put_line(page, "(a notification: it has no answer)");
+    put_line(text, "(a notification: it has no answer)");
   }
 }
 
-static void put_title(page_t* page, const json_t* document) {
+static void put_title(text_t* text, const json_t* document) {
   const json_t* info = json_object_get(document, "info");
 
   if (text_of(info, "title")[0] == '\0') return;
-  page_put_plain(page, text_of(info, "title"));
-  page_put_word(page, " ");
-  page_put_plain(page, text_of(info, "version"));
-  page_put_word(page, "\n\n");
+  call_add_plain(text, text_of(info, "title"));
+  text_add_string(text, " ");
+  call_add_plain(text, text_of(info, "version"));
+  text_add_string(text, "\n\n");
 }
 
 int call_print_list(const call_t* call, const json_t* document) {
   const json_t* methods = json_object_get(document, "methods");
   const json_t* method;
   columns_t columns = {0, 0};
-  page_t page = {0};
+  text_t text = {0};
   size_t i;
 
   if (call->json) return call_print(call, document);
@@ -176,9 +176,9 @@ int call_print_list(const call_t* call, const json_t* document) {
     return STATUS_FAILED;
   }
   measure_all(methods, &columns);
-  put_title(&page, document);
+  put_title(&text, document);
   json_array_foreach(methods, i, method) {
-    put_method(&page, method, &columns);
+    put_method(&text, method, &columns);
   }
-  return page_print(&page);
+  return call_write(&text);
 }

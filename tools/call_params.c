@@ -5,11 +5,12 @@
 
 #include "call.h"
 #include "report.h"
+#include "text.h"
 
 /* The largest message is no larger. */
 #define MOST_BYTES ((size_t) 16 << 20)
 
-#define READ_BYTES ((size_t) 64 << 10)
+#define READ_BYTES (16 << 10)
 
 /* Says where JSON is wrong; its words may hold what was typed. */
 static int report_json(const char* what, json_error_t* error) {
@@ -56,28 +57,26 @@ static ssize_t read_some(char* data, size_t size) {
 }
 
 static int take_input(call_t* call) {
-  char* text = NULL;
-  size_t size = 0;
+  char piece[READ_BYTES];
+  text_t text = {0};
   ssize_t count = 1;
   int status;
 
-  while (count > 0 && size <= MOST_BYTES) {
-    char* grown = realloc(text, size + READ_BYTES);
-
-    count = grown == NULL ? UV_ENOMEM : read_some(grown + size, READ_BYTES);
-    if (grown != NULL) text = grown;
-    if (count > 0) size += (size_t) count;
+  while (count > 0 && text.size <= MOST_BYTES) {
+    count = read_some(piece, sizeof(piece));
+    if (count > 0) text_add(&text, piece, (size_t) count);
+    if (text.has_failed) count = UV_ENOMEM;
   }
   if (count < 0) {
     report(NULL, "standard input: %s", uv_strerror((int) count));
     status = STATUS_FAILED;
-  } else if (size > MOST_BYTES) {
+  } else if (text.size > MOST_BYTES) {
     status = report_usage("standard input: more than %lu bytes of PARAMS",
                           (unsigned long) MOST_BYTES);
   } else {
-    status = take_whole(call, text, size);
+    status = take_whole(call, text.size > 0 ? text.data : "", text.size);
   }
-  free(text);
+  text_release(&text);
   return status;
 }
 

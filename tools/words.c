@@ -1,4 +1,4 @@
-/* Reads the words of call and bench by a table that is theirs. */
+/* Reads the words behind a command by a table of its options. */
 #include "words.h"
 
 #include <limits.h>
@@ -91,4 +91,12 @@ int words_milliseconds(const char* option, const char* value, int* number) {
 
   if (status == 0) *number = (int) found;
   return status;
+}
+
+int words_check_name(const char* name) {
+  ipc_name_info_t info;
+
+  if (ipc_name_resolve(name, &info) == 0) return 0;
+  report(name, "%s", info.reason);
+  return STATUS_USAGE;
 }

@@ -1,8 +1,11 @@
-/* The words of a command that reads its own: options, and what is none. */
+/* The words behind a command: its options, and what is none. */
 #ifndef IPC_CHANNEL_TOOL_WORDS_H
 #define IPC_CHANNEL_TOOL_WORDS_H
 
 #include <stddef.h>
+
+/* Of --timeout: the library's own default. */
+#define WORDS_TIMEOUT_MS 5000
 
 typedef struct word_option_s {
   const char* word; /* NULL ends the table */
@@ -31,5 +34,9 @@ int words_number(const char* option,
 
 /* A number of milliseconds, 1 or more. */
 int words_milliseconds(const char* option, const char* value, int* number);
+
+/* A name that is none is wrong usage, whatever the command: 0 or STATUS_USAGE.
+ */
+int words_check_name(const char* name);
 
 #endif /* IPC_CHANNEL_TOOL_WORDS_H */
