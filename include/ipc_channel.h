@@ -1099,7 +1099,7 @@ typedef struct ipc_channel_info_s {
    * connection. */
   size_t in_buffer_bytes;
   size_t out_buffer_bytes;
-  size_t max_message_bytes;      /* what we accept */
+  size_t max_message_bytes;      /* what we accept; raw: 0, there are none */
   size_t peer_max_message_bytes; /* what the peer does; 0: not known (yet) */
   unsigned int max_instances;    /* of the server that accepted; 0: no limit */
   uint64_t reserved[8];          /* zero */

@@ -1,171 +1,48 @@
 #!/usr/bin/env python3
-"""Runs ipc-channel as people do: in processes, with files, pipes and terminals.
+"""Tests of ipc-channel: its command line, how it finds a server, and talks.
 
 usage: test_companion.py PROGRAM
-
-Windows programs run through MESON_EXE_WRAPPER where there is one. Their output
-goes to files: under Wine a program can't open a Unix pipe as its output.
 """
 
-import atexit
 import contextlib
-import hashlib
 import json
 import os
 import random
-import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
-import tap
-
-PROGRAM = os.path.abspath(sys.argv[1])
-WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
-IS_WINDOWS = PROGRAM.endswith(".exe")
-
-# Only so that a hanging test fails.
-PATIENCE = 60
-
-ABSENT, REFUSED, BUSY, DENIED, TIMED_OUT, BAD_FRAME = range(3, 9)
-
-# In /tmp, since a socket's path has to be short.
-WORK = tempfile.mkdtemp(prefix="ipct-", dir=None if os.name == "nt" else "/tmp")
-os.environ["XDG_RUNTIME_DIR"] = WORK
-atexit.register(shutil.rmtree, WORK, True)
-
-counter = 0
-
-
-def fresh():
-    global counter
-    counter += 1
-    return f"ipc-companion-{os.getpid()}-{counter}"
-
-
-def work_file(content=b""):
-    path = os.path.join(WORK, fresh())
-    with open(path, "wb") as file:
-        file.write(content)
-    return path
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
-
-
-def only_posix(test):
-    def run():
-        if IS_WINDOWS:
-            raise unittest.SkipTest("needs POSIX sockets, signals or terminals")
-        test()
-    return run
-
-
-class Tool:
-    """A running ipc-channel. `stdin` is bytes, which it gets as a file, or
-    anything that Popen takes."""
-
-    def __init__(self, *args, stdin=b"", stdout=None, stderr=None, **more):
-        self.out_path, self.err_path = work_file(), work_file()
-        with contextlib.ExitStack() as files:
-            if isinstance(stdin, bytes):
-                stdin = files.enter_context(open(work_file(stdin), "rb"))
-            if stdout is None:
-                stdout = files.enter_context(open(self.out_path, "wb"))
-            if stderr is None:
-                stderr = files.enter_context(open(self.err_path, "wb"))
-            self.process = subprocess.Popen(
-                WRAPPER + [PROGRAM, *args],
-                stdin=stdin, stdout=stdout, stderr=stderr, **more)
-        self.stdin = self.process.stdin
-
-    def out(self):
-        with open(self.out_path, "rb") as file:
-            return file.read()
-
-    def err(self):
-        with open(self.err_path, encoding="utf-8") as file:
-            return file.read()
-
-    def is_gone(self):
-        return self.process.poll() is not None
-
-    def ready(self):
-        def has_said():
-            assert not self.is_gone(), self.err()
-            return "READY" in self.err() or b"READY" in self.out()
-        wait_until(has_said, "READY")
-        return self
-
-    def prints(self, text):
-        wait_until(lambda: text in self.out() or self.is_gone(), text)
-        assert text in self.out(), (self.out()[-200:], self.err())
-
-    def wait(self):
-        return self.process.wait(PATIENCE)
-
-    def says(self, status, *words):
-        """Ends with this status and one line with these words."""
-        assert self.wait() == status, (self.process.returncode, self.err())
-        lines = [x for x in self.err().splitlines() if not x.startswith("READY")]
-        assert len(lines) == 1, self.err()
-        assert lines[0].startswith("ipc-channel: "), lines
-        for word in words:
-            assert word in lines[0], (word, lines)
-
-    def fine(self):
-        assert self.wait() == 0, (self.process.returncode, self.err())
-        return self.out()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if not self.is_gone():
-            self.process.kill()
-        self.process.wait()
-        if self.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.stdin.close()
-
-
-def run(*args, **more):
-    with Tool(*args, **more) as tool:
-        tool.wait()
-        return tool
-
-
-def state(name):
-    return json.loads(run("info", name, "--json").fine())["state"]
-
-
-def text(lines=3000):
-    """Lines of many lengths, empty ones among them."""
-    return b"".join(b"%d " % i + b"x" * (i * 7 % 900) + b"\n\n" for i in range(lines))
+sys.dont_write_bytecode = True  # the source folder stays clean
+import tap  # noqa: E402
+from companion import (  # noqa: E402
+    ABSENT, BAD_FRAME, BUSY, DENIED, IS_WINDOWS, PATIENCE, PROGRAM, REFUSED,
+    TIMED_OUT, WORK, Tool, fresh, only_posix, run, state, text, work_file)
 
 
 # ---- The command line --------------------------------------------------------
 
 
 def test_help_and_version():
-    assert b"usage: ipc-channel listen" in run("--help").fine()
-    assert run("connect", "x", "--help").fine() == run("--help").fine()
-    assert run("--version").fine().startswith(b"ipc-channel 0.")
+    overview = run("--help").fine()
+    assert b"usage: ipc-channel COMMAND" in overview and overview.count(b"\n") <= 90
+    for args in ["-h"], ["help"], ["help", "--help"]:
+        assert run(*args).fine() == overview
+    for command in "listen", "connect", "relay", "info", "wait", "call", "bench":
+        own = run("help", command).fine()
+        assert run(command, "x", "--help", "--wrong").fine() == own != overview
+        assert run(command, "-h").fine() == own
+    assert b"usage: ipc-channel relay" in run("relay", "--help").fine()
+    for args in ["--version"], ["wait", "x", "--version"]:
+        assert run(*args).fine().startswith(b"ipc-channel 0.")
 
 
 def test_wrong_usage():
     wrong = [
-        [], ["sing"], ["listen"], ["connect"], ["relay", "a"], ["info"],
+        [], ["sing"], ["help", "sing"], ["listen"], ["connect"], ["relay", "a"], ["info"],
         ["wait", "--timeout", "5"], ["listen", "a", "b"], ["relay", "a", "b", "c"],
         ["listen", "a", "--loud"], ["listen", "a", "--wait"], ["connect", "a", "-x"],
         ["connect", "a", "--echo"], ["info", "a", "--frame", "none"],
@@ -576,218 +453,6 @@ def test_progress_on_a_terminal_only():
         read_terminal(ours, b" " * 40 + b"\r")
     os.close(ours)
     os.close(theirs)
-
-
-# ---- relay -------------------------------------------------------------------
-
-
-class Relayed:
-    """A relay between a client and a server of this test's own, as sockets."""
-
-    def __enter__(self):
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.behind = os.path.join(WORK, fresh())
-        self.front = os.path.join(WORK, fresh())
-        self.listener.bind(self.behind)
-        self.listener.listen()
-        self.listener.settimeout(PATIENCE)
-        self.tool = Tool("relay", self.front, self.behind).ready()
-        self.sockets = [self.listener]
-        return self
-
-    def __exit__(self, *_):
-        self.tool.__exit__()
-        for one in self.sockets:
-            one.close()
-
-    def client(self):
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(PATIENCE)
-        client.connect(self.front)
-        self.sockets.append(client)
-        return client
-
-    def accept(self):
-        server = self.listener.accept()[0]
-        server.settimeout(PATIENCE)
-        self.sockets.append(server)
-        return server
-
-    def pair(self):
-        client = self.client()
-        return client, self.accept()
-
-
-def drain(source):
-    data = bytearray()
-    while True:
-        part = source.recv(1 << 16)
-        if not part:
-            return bytes(data)
-        data += part
-
-
-def resident_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(x.split()[1]) for x in file if x.startswith("VmRSS"))
-
-
-def exchange(ends):
-    """Sends random bytes from each end to its opposite at the same time."""
-    sums, failures = {}, []
-
-    def send(number, end):
-        data = random.Random(number).randbytes(10 << 20)
-        sums["sent", number] = hashlib.sha256(data).hexdigest()
-        end.sendall(data)
-        end.shutdown(socket.SHUT_WR)
-
-    def receive(number, end):
-        sums["got", number] = hashlib.sha256(drain(end)).hexdigest()
-
-    def guard(work, *args):
-        try:
-            work(*args)
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guard, args=(work, number, end))
-               for number, end in enumerate(ends) for work in (send, receive)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures
-    for number in range(len(ends)):
-        assert sums["sent", number] == sums["got", number ^ 1]
-
-
-@only_posix
-def test_relay_bytes_both_ways():
-    with Relayed() as relayed:
-        exchange(relayed.pair())
-
-
-@only_posix
-def test_relay_two_clients():
-    with Relayed() as relayed:
-        exchange(relayed.pair() + relayed.pair())
-
-
-@only_posix
-def test_relay_half_close():
-    with Relayed() as relayed:
-        client, server = relayed.pair()
-        client.sendall(b"request")
-        client.shutdown(socket.SHUT_WR)
-        assert drain(server) == b"request"
-        server.sendall(b"reply" * 100000)
-        server.shutdown(socket.SHUT_WR)
-        assert drain(client) == b"reply" * 100000
-        # The other way round.
-        client, server = relayed.pair()
-        server.shutdown(socket.SHUT_WR)
-        assert drain(client) == b""
-        client.sendall(b"late")
-        client.close()
-        assert drain(server) == b"late"
-
-
-@only_posix
-def test_relay_a_server_that_answers_early():
-    with Relayed() as relayed:
-        client, server = relayed.pair()
-        server.sendall(b"no" * 50000)
-        server.close()
-        assert drain(client) == b"no" * 50000
-        # And one that leaves with our bytes unread.
-        client, server = relayed.pair()
-        client.sendall(b"x" * 1000)
-        server.recv(1)
-        server.sendall(b"enough")
-        server.close()
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            while True:
-                client.sendall(b"x" * 1000)
-        assert client.recv(100) == b"enough"
-
-
-@only_posix
-def test_relay_a_client_that_leaves():
-    with Relayed() as relayed:
-        client, server = relayed.pair()
-        client.close()
-        try:
-            while True:
-                server.sendall(b"x" * 100000)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        client, server = relayed.pair()
-        client.sendall(b"still serves")
-        assert server.recv(100) == b"still serves"
-
-
-@only_posix
-def test_relay_slow_reader():
-    with Relayed() as relayed:
-        client, server = relayed.pair()
-        pid = relayed.tool.process.pid
-        before = resident_kib(pid) if os.path.exists(f"/proc/{pid}") else None
-        # Fill it until it takes no more for a while.
-        client.settimeout(0.5)
-        sent = 0
-        with contextlib.suppress(TimeoutError, socket.timeout):
-            while True:
-                sent += client.send(b"y" * 65536)
-                assert sent < 8 << 20, "no back-pressure"
-        assert sent > 100000
-        if before is not None:
-            assert resident_kib(pid) - before < 8 << 10
-        client.settimeout(PATIENCE)
-        client.shutdown(socket.SHUT_WR)
-        assert drain(server) == b"y" * sent
-
-
-@only_posix
-def test_relay_nobody_behind():
-    front = os.path.join(WORK, fresh())
-    with Tool("relay", front, fresh()).ready() as relay:
-        for _ in range(2):
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(PATIENCE)
-                client.connect(front)
-                assert client.recv(1) == b""
-        assert not relay.is_gone()
-        assert relay.err().count("absent") == 2
-
-
-def test_relay_of_our_own():
-    name, front = fresh(), fresh()
-    content = text()
-    with Tool("listen", name, "--echo").ready():
-        with Tool("relay", front, name).ready() as relay:
-            with Tool("connect", front, stdin=content) as one:
-                with Tool("connect", front, stdin=b"two\n" + content) as two:
-                    assert one.fine() == content
-                    assert two.fine() == b"two\n" + content
-            assert not relay.is_gone()
-            assert relay.err() == ""
-
-
-def test_relay_bytes_of_our_own():
-    name, front = fresh(), fresh()
-    content = random.Random(2).randbytes(2 << 20)
-    with Tool("listen", name, "--echo", "--frame=none").ready():
-        with Tool("relay", front, name).ready():
-            client = run("connect", front, "--frame=none", stdin=content)
-            assert client.fine() == content
-
-
-def test_relay_nobody_behind_our_own():
-    front = fresh()
-    with Tool("relay", front, fresh()).ready() as relay:
-        run("connect", front).says(REFUSED, "refused")
-        wait_until(lambda: "absent" in relay.err(), "the cause")
 
 
 sys.exit(tap.run(dict(globals())))

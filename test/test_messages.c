@@ -285,6 +285,21 @@ static void test_raw_to_client(void** state) {
   run_raw(1);
 }
 
+/* Nothing there has a limit. */
+static void test_raw_limits(void** state) {
+  ipc_channel_info_t info;
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  pair_raw(&pair);
+  pair_open(&pair);
+  assert_int_equal(ipc_channel_info(pair.client.channel, &info), 0);
+  assert_int_equal(info.max_message_bytes, 0);
+  assert_int_equal(info.peer_max_message_bytes, 0);
+  pair_finish(&pair);
+}
+
 /* ---- First words -------------------------------------------------------- */
 
 static void greet(side_t* side) {
@@ -414,6 +429,7 @@ int main(int argc, char** argv) {
       TEST(test_many_both_ways),
       TEST(test_raw_to_server),
       TEST(test_raw_to_client),
+      TEST(test_raw_limits),
       TEST(test_server_first),
       TEST(test_before_connected),
       TEST(test_much_before_connected),

@@ -1,200 +1,170 @@
-/* Parses the command line: a command, then names and options in any order. */
+/* A table of options for each command that has names and little else. */
 #include "arguments.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
+#include "words.h"
 
-/* The library's own default. */
-#define DEFAULT_TIMEOUT_MS 5000
+/* ---- Options with a value ----------------------------------------------- */
 
-#define FOR(command) (1u << (command))
+static int set_frame(void* target, const char* value) {
+  arguments_t* arguments = target;
 
-static const struct {
-  const char* word;
-  command_t command;
-  int names;
-} commands[] = {
-    {"listen", COMMAND_LISTEN, 1}, {"connect", COMMAND_CONNECT, 1},
-    {"relay", COMMAND_RELAY, 2},   {"info", COMMAND_INFO, 1},
-    {"wait", COMMAND_WAIT, 1},     {"help", COMMAND_HELP, 0},
-};
-
-static int set_frame(arguments_t* arguments, const char* value) {
-  if (strcmp(value, "native") == 0) {
-    arguments->framing = IPC_CHANNEL_FRAMING_NATIVE;
-  } else if (strcmp(value, "none") == 0) {
-    arguments->framing = IPC_CHANNEL_FRAMING_RAW;
-  } else {
-    return report_usage("--frame is native or none, not '%s'", value);
-  }
-  return 0;
+  return framing_parse(value, &arguments->framing);
 }
 
-/* A decimal number without sign or anything around it. */
-static int parse_number(const char* option,
+/* In the order of format_t. */
+static const char* const formats[] = {"raw", "quoted", "hex", "json"};
+
+/* The first `count` of them; `names` says which they are. */
+static int parse_format(const char* option,
                         const char* value,
-                        unsigned long low,
-                        unsigned long high,
-                        unsigned long* number) {
-  char* end = NULL;
+                        int count,
+                        const char* names,
+                        format_t* format) {
+  int i;
 
-  errno = 0;
-  if (value[0] >= '0' && value[0] <= '9') *number = strtoul(value, &end, 10);
-  if (end == NULL || *end != '\0' || errno != 0 || *number < low ||
-      *number > high) {
-    return report_usage("%s takes a number from %lu to %lu, not '%s'", option,
-                        low, high, value);
+  for (i = 0; i < count; i++) {
+    if (strcmp(formats[i], value) == 0) {
+      *format = (format_t) i;
+      return 0;
+    }
   }
+  return report_usage("%s is %s, not '%s'", option, names, value);
+}
+
+static int set_input(void* target, const char* value) {
+  arguments_t* arguments = target;
+
+  return parse_format("--input", value, FORMAT_HEX + 1, "raw, quoted or hex",
+                      &arguments->input);
+}
+
+static int set_output(void* target, const char* value) {
+  arguments_t* arguments = target;
+
+  return parse_format("--output", value, FORMAT_JSON + 1,
+                      "raw, quoted, hex or json", &arguments->output);
+}
+
+static int set_exec(void* target, const char* value) {
+  arguments_t* arguments = target;
+
+  if (value[0] == '\0') return report_usage("--exec takes a command");
+  arguments->exec = value;
   return 0;
 }
 
-static int set_timeout(arguments_t* arguments, const char* value) {
-  unsigned long number = 0;
-  int status = parse_number("--timeout", value, 1, INT_MAX, &number);
+static int set_timeout(void* target, const char* value) {
+  arguments_t* arguments = target;
 
-  if (status == 0) arguments->timeout_ms = (int) number;
-  return status;
+  return words_milliseconds("--timeout", value, &arguments->timeout_ms);
 }
 
-static int set_max_instances(arguments_t* arguments, const char* value) {
+static int set_max_instances(void* target, const char* value) {
+  arguments_t* arguments = target;
   unsigned long number = 0;
-  int status = parse_number("--max-instances", value, 1, 1000000, &number);
+  int status = words_number("--max-instances", value, strlen(value), 1, 1000000,
+                            &number);
 
   if (status == 0) arguments->max_instances = (unsigned int) number;
   return status;
 }
 
-static int set_echo(arguments_t* arguments, const char* value) {
-  (void) value;
-  arguments->echo = 1;
-  return 0;
-}
+/* ---- Tables ------------------------------------------------------------- */
 
-static int set_once(arguments_t* arguments, const char* value) {
-  (void) value;
-  arguments->once = 1;
-  return 0;
-}
-
-static int set_wait(arguments_t* arguments, const char* value) {
-  (void) value;
-  arguments->wait = 1;
-  return 0;
-}
-
-static int set_json(arguments_t* arguments, const char* value) {
-  (void) value;
-  arguments->json = 1;
-  return 0;
-}
-
-static const struct {
-  const char* word;
-  unsigned int commands;
-  int takes_value;
-  int (*set)(arguments_t* arguments, const char* value);
-} options[] = {
-    {"--frame", FOR(COMMAND_LISTEN) | FOR(COMMAND_CONNECT), 1, set_frame},
-    {"--echo", FOR(COMMAND_LISTEN), 0, set_echo},
-    {"--once", FOR(COMMAND_LISTEN), 0, set_once},
-    {"--max-instances", FOR(COMMAND_LISTEN), 1, set_max_instances},
-    {"--timeout", FOR(COMMAND_CONNECT) | FOR(COMMAND_WAIT), 1, set_timeout},
-    {"--wait", FOR(COMMAND_CONNECT), 0, set_wait},
-    {"--json", FOR(COMMAND_INFO), 0, set_json},
+static const word_option_t listen_options[] = {
+    {"--frame", set_frame, 0},
+    {"--input", set_input, 0},
+    {"--output", set_output, 0},
+    {"--exec", set_exec, 0},
+    {"--echo", NULL, offsetof(arguments_t, echo)},
+    {"--once", NULL, offsetof(arguments_t, once)},
+    {"--max-instances", set_max_instances, 0},
+    {NULL, NULL, 0},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+static const word_option_t connect_options[] = {
+    {"--frame", set_frame, 0},
+    {"--input", set_input, 0},
+    {"--output", set_output, 0},
+    {"--exec", set_exec, 0},
+    {"--timeout", set_timeout, 0},
+    {"--wait", NULL, offsetof(arguments_t, wait)},
+    {NULL, NULL, 0},
+};
 
-/* Takes the option at *argv and, where it has one, its value. */
-static int take_option(arguments_t* arguments, char*** argv) {
-  const char* word = **argv;
-  size_t length = strcspn(word, "=");
-  const char* value = word[length] == '=' ? word + length + 1 : NULL;
-  size_t i;
+static const word_option_t relay_options[] = {
+    {"--monitor", NULL, offsetof(arguments_t, monitor)},
+    {NULL, NULL, 0},
+};
 
-  for (i = 0; i < COUNT(options); i++) {
-    if (strlen(options[i].word) == length &&
-        memcmp(options[i].word, word, length) == 0) {
-      break;
-    }
-  }
-  if (i == COUNT(options)) return report_usage("no such option: %s", word);
-  if ((options[i].commands & FOR(arguments->command)) == 0) {
-    return report_usage("%s is no option of this command", options[i].word);
-  }
-  if (!options[i].takes_value && value != NULL) {
-    return report_usage("%s takes no value", options[i].word);
-  }
-  if (options[i].takes_value && value == NULL) {
-    value = *++*argv;
-    if (value == NULL) return report_usage("%s takes a value", word);
-  }
-  return options[i].set(arguments, value);
-}
+static const word_option_t info_options[] = {
+    {"--json", NULL, offsetof(arguments_t, json)},
+    {NULL, NULL, 0},
+};
 
-static int take_name(arguments_t* arguments, const char* name, int wanted) {
-  if (arguments->name_count == wanted) {
+static const word_option_t wait_options[] = {
+    {"--timeout", set_timeout, 0},
+    {NULL, NULL, 0},
+};
+
+/* ---- All ---------------------------------------------------------------- */
+
+static int take_name(void* target, const char* name) {
+  arguments_t* arguments = target;
+
+  if (arguments->name_count == arguments->name_limit) {
     return report_usage("one argument too many: '%s'", name);
   }
   arguments->names[arguments->name_count++] = name;
   return 0;
 }
 
-static int find_command(arguments_t* arguments, const char* word, int* names) {
-  size_t i;
-
-  for (i = 0; i < COUNT(commands); i++) {
-    if (strcmp(commands[i].word, word) == 0) {
-      arguments->command = commands[i].command;
-      *names = commands[i].names;
-      return 0;
-    }
-  }
-  return report_usage("no such command: '%s'", word);
-}
-
-/* --help and --version stand anywhere before "--". */
-static int is_question(arguments_t* arguments, const char* word) {
-  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-    arguments->command = COMMAND_HELP;
-  } else if (strcmp(word, "--version") == 0) {
-    arguments->command = COMMAND_VERSION;
-  } else {
-    return 0;
-  }
-  return 1;
-}
-
-int arguments_parse(int argc, char** argv, arguments_t* arguments) {
-  int only_names = 0;
-  int names = 0;
+static int parse(char** words,
+                 const word_option_t* options,
+                 int names,
+                 arguments_t* arguments) {
   int status;
+  int i;
 
   memset(arguments, 0, sizeof(*arguments));
-  arguments->framing = IPC_CHANNEL_FRAMING_NATIVE;
-  arguments->timeout_ms = DEFAULT_TIMEOUT_MS;
+  arguments->name_limit = names;
+  arguments->framing.kind = IPC_CHANNEL_FRAMING_NATIVE;
+  arguments->timeout_ms = WORDS_TIMEOUT_MS;
   arguments->max_instances = IPC_CHANNEL_UNLIMITED;
-  if (argc < 2) return report_usage("a command is missing");
-  if (is_question(arguments, argv[1])) return 0;
-  status = find_command(arguments, argv[1], &names);
-  for (argv += 2; status == 0 && *argv != NULL; argv++) {
-    if (only_names || (*argv)[0] != '-' || (*argv)[1] == '\0') {
-      status = take_name(arguments, *argv, names);
-    } else if (strcmp(*argv, "--") == 0) {
-      only_names = 1;
-    } else if (is_question(arguments, *argv)) {
-      return 0;
-    } else {
-      status = take_option(arguments, &argv);
-      if (*argv == NULL) break;
-    }
-  }
+  status = words_parse(words, options, arguments, take_name);
   if (status == 0 && arguments->name_count < names) {
     return report_usage("a name is missing");
   }
+  for (i = 0; status == 0 && i < names; i++) {
+    status = words_check_name(arguments->names[i]);
+  }
   return status;
+}
+
+int arguments_listen(char** words, arguments_t* arguments) {
+  int status = parse(words, listen_options, 1, arguments);
+
+  if (status == 0 && arguments->echo && arguments->exec != NULL) {
+    return report_usage("--echo and --exec exclude each other");
+  }
+  return status;
+}
+
+int arguments_connect(char** words, arguments_t* arguments) {
+  return parse(words, connect_options, 1, arguments);
+}
+
+int arguments_relay(char** words, arguments_t* arguments) {
+  return parse(words, relay_options, 2, arguments);
+}
+
+int arguments_info(char** words, arguments_t* arguments) {
+  return parse(words, info_options, 1, arguments);
+}
+
+int arguments_wait(char** words, arguments_t* arguments) {
+  return parse(words, wait_options, 1, arguments);
 }

@@ -1,14 +1,14 @@
 /* What main calls: each runs one command to its end and returns the exit
- * status. */
+ * status. `words` are those behind the command; NULL ends them. */
 #ifndef IPC_CHANNEL_TOOL_COMMANDS_H
 #define IPC_CHANNEL_TOOL_COMMANDS_H
 
-#include "arguments.h"
-
-int command_listen(const arguments_t* arguments);
-int command_connect(const arguments_t* arguments);
-int command_relay(const arguments_t* arguments);
-int command_info(const arguments_t* arguments);
-int command_wait(const arguments_t* arguments);
+int command_listen(char** words);
+int command_connect(char** words);
+int command_relay(char** words);
+int command_info(char** words);
+int command_wait(char** words);
+int command_call(char** words);
+int command_bench(char** words);
 
 #endif /* IPC_CHANNEL_TOOL_COMMANDS_H */

@@ -23,7 +23,7 @@ static int connect_to(talk_t* talk) {
   int err;
 
   ipc_client_options_init(&options, talk->name);
-  ipc_client_options_set_framing(&options, arguments->framing);
+  framing_set_client(&arguments->framing, &options);
   ipc_client_options_set_connect_timeout(&options, arguments->timeout_ms);
   ipc_client_options_set_wait_for_server(&options, arguments->wait);
   /* However slow the other side's reader is. */
@@ -47,11 +47,14 @@ static int connect_to(talk_t* talk) {
   return 0;
 }
 
-int command_connect(const arguments_t* arguments) {
+int command_connect(char** words) {
+  arguments_t arguments;
   talk_t talk;
-  int status;
+  int status = arguments_connect(words, &arguments);
 
-  talk_init(&talk, uv_default_loop(), arguments);
+  if (status != 0) return status;
+  talk_init(&talk, uv_default_loop(), &arguments);
+  talk.is_client = talk.is_single = 1;
   status = connect_to(&talk);
   if (status != 0) talk_stop(&talk, status);
   return talk_run(&talk);

@@ -1,10 +1,11 @@
 /* ipc-channel info and wait: who serves a name. Both probe it: that needs no
  * framing, and a server with the native framing doesn't surface it. One without
  * sees a client come and go, once, when the answer is that it is live. */
-#include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "commands.h"
+#include "output.h"
 #include "report.h"
 
 /* As often as a client that waits tries. */
@@ -20,61 +21,67 @@ typedef struct facts_s {
   ipc_peer_t peer;
 } facts_t;
 
-static void print_text(const facts_t* facts) {
-  printf("name     %s\n", facts->name);
-  printf("os name  %s\n", facts->os.os_name);
-  printf("length   %zu of %zu\n", facts->os.os_name_length,
-         facts->os.os_name_limit);
-  printf("state    %s\n", facts->state);
+static void add_text(text_t* text, const facts_t* facts) {
+  text_add_string(text, "name     ");
+  text_add_string(text, facts->name);
+  text_add_string(text, "\nos name  ");
+  text_add_string(text, facts->os.os_name);
+  text_add_string(text, "\nlength   ");
+  text_add_number(text, facts->os.os_name_length);
+  text_add_string(text, " of ");
+  text_add_number(text, facts->os.os_name_limit);
+  text_add_string(text, "\nstate    ");
+  text_add_string(text, facts->state);
   if (facts->peer.pid > 0) {
-    printf("pid      %lld\n", (long long) facts->peer.pid);
+    text_add_string(text, "\npid      ");
+    text_add_number(text, (unsigned long long) facts->peer.pid);
   }
-  if (facts->peer.user[0] != '\0') printf("user     %s\n", facts->peer.user);
+  if (facts->peer.user[0] != '\0') {
+    text_add_string(text, "\nuser     ");
+    text_add_string(text, facts->peer.user);
+  }
+  text_add_byte(text, '\n');
 }
 
-static void print_json_string(const char* text) {
-  putchar('"');
-  for (; *text != '\0'; text++) {
-    if ((unsigned char) *text < 0x20) {
-      printf("\\u%04x", (unsigned int) *text);
-    } else {
-      if (*text == '"' || *text == '\\') putchar('\\');
-      putchar(*text);
-    }
-  }
-  putchar('"');
+static void add_member(text_t* text, const char* start, const char* value) {
+  text_add_string(text, start);
+  text_add_json_string(text, value, strlen(value));
 }
 
 /* One line; what isn't known is null. */
-static void print_json(const facts_t* facts) {
-  printf("{\"name\":");
-  print_json_string(facts->name);
-  printf(",\"os_name\":");
-  print_json_string(facts->os.os_name);
-  printf(",\"os_name_length\":%zu,\"os_name_limit\":%zu,\"state\":\"%s\"",
-         facts->os.os_name_length, facts->os.os_name_limit, facts->state);
+static void add_json(text_t* text, const facts_t* facts) {
+  add_member(text, "{\"name\":", facts->name);
+  add_member(text, ",\"os_name\":", facts->os.os_name);
+  text_add_string(text, ",\"os_name_length\":");
+  text_add_number(text, facts->os.os_name_length);
+  text_add_string(text, ",\"os_name_limit\":");
+  text_add_number(text, facts->os.os_name_limit);
+  add_member(text, ",\"state\":", facts->state);
   if (facts->peer.pid > 0) {
-    printf(",\"pid\":%lld", (long long) facts->peer.pid);
+    text_add_string(text, ",\"pid\":");
+    text_add_number(text, (unsigned long long) facts->peer.pid);
   } else {
-    printf(",\"pid\":null");
+    text_add_string(text, ",\"pid\":null");
   }
-  printf(",\"user\":");
   if (facts->peer.user[0] != '\0') {
-    print_json_string(facts->peer.user);
+    add_member(text, ",\"user\":", facts->peer.user);
   } else {
-    printf("null");
+    text_add_string(text, ",\"user\":null");
   }
-  printf("}\n");
+  text_add_string(text, "}\n");
 }
 
-int command_info(const arguments_t* arguments) {
+int command_info(char** words) {
+  arguments_t arguments;
   ipc_name_state_t state;
   facts_t facts;
-  int status = STATUS_OK;
+  text_t text = {0};
+  int status = arguments_info(words, &arguments);
   int err;
 
+  if (status != 0) return status;
   memset(&facts, 0, sizeof(facts));
-  facts.name = arguments->names[0];
+  facts.name = arguments.names[0];
   ipc_name_resolve(facts.name, &facts.os);
   err = ipc_name_probe(facts.name, &state, &facts.peer);
   if (err != 0 && err != UV_EACCES) {
@@ -82,17 +89,18 @@ int command_info(const arguments_t* arguments) {
     return STATUS_FAILED;
   }
   facts.state = err == 0 ? states[state] : "denied";
-  if (arguments->json) {
-    print_json(&facts);
+  if (arguments.json) {
+    add_json(&text, &facts);
   } else {
-    print_text(&facts);
+    add_text(&text, &facts);
   }
   if (err != 0) {
     report(facts.name, "denied: it may not be opened");
     status = STATUS_DENIED;
   }
-  if (fflush(stdout) != 0) {
-    report(facts.name, "standard output: can't be written");
+  err = output_text(&text);
+  if (err != 0) {
+    report(facts.name, "standard output: %s", uv_strerror(err));
     status = STATUS_FAILED;
   }
   return status;
@@ -150,11 +158,16 @@ static void on_timer(uv_timer_t* timer) {
   }
 }
 
-int command_wait(const arguments_t* arguments) {
+int command_wait(char** words) {
   uv_loop_t* loop = uv_default_loop();
-  wait_t wait = {arguments->names[0], arguments->timeout_ms, 0, 0};
+  wait_t wait = {0};
+  arguments_t arguments;
   uv_timer_t timer;
+  int status = arguments_wait(words, &arguments);
 
+  if (status != 0) return status;
+  wait.name = arguments.names[0];
+  wait.timeout_ms = arguments.timeout_ms;
   wait.deadline = uv_now(loop) + (uint64_t) wait.timeout_ms;
   uv_timer_init(loop, &timer);
   timer.data = &wait;

@@ -1,5 +1,6 @@
 /* Reads standard input: terminals, pipes and sockets as streams, anything else
- * with file reads. Reads no further while a piece waits to be taken. */
+ * with file reads; or is given what a channel receives. Reads no further while
+ * a piece waits to be taken. */
 #include "input.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@ static void read_more(input_t* input);
 static void release(input_t* input) {
   free(input->buffer);
   input->buffer = NULL;
+  text_release(&input->message);
 }
 
 static void finish(input_t* input, int status) {
@@ -23,6 +25,13 @@ static void finish(input_t* input, int status) {
 
 /* ---- Delivering --------------------------------------------------------- */
 
+/* The longest line: an escape of a byte has four characters at most, and there
+ * are quotes and perhaps blanks around. */
+static size_t max_line(const input_t* input) {
+  if (input->format == FORMAT_RAW) return input->max_message;
+  return 4 * input->max_message + 16;
+}
+
 /* The next piece, if there is a whole one; `used` counts its newline too. */
 static int find_piece(input_t* input, size_t* size, size_t* used) {
   size_t available = input->end - input->begin;
@@ -30,7 +39,7 @@ static int find_piece(input_t* input, size_t* size, size_t* used) {
 
   if (available == 0) return 0;
   *size = *used = available;
-  if (input->max_line == 0) return 1;
+  if (!input->is_lines) return 1;
   if (input->scanned < input->end) {
     newline = memchr(input->buffer + input->scanned, '\n',
                      input->end - input->scanned);
@@ -44,13 +53,46 @@ static int find_piece(input_t* input, size_t* size, size_t* used) {
   return 1;
 }
 
+/* Reads the message that a line stands for, once. */
+static int decode(input_t* input, const char* line, size_t size) {
+  if (input->is_decoded) return 0;
+  text_clear(&input->message);
+  input->problem = format_decode(&input->message, input->format, line, size);
+  if (input->problem != NULL) return UV_EINVAL;
+  if (input->message.has_failed) return UV_ENOMEM;
+  input->is_decoded = 1;
+  return 0;
+}
+
 static int deliver_piece(input_t* input, size_t size) {
+  const char* piece = input->buffer + input->begin;
   int result;
 
+  if (input->is_lines && input->format != FORMAT_RAW) {
+    result = decode(input, piece, size);
+    if (result != 0) return result;
+    piece = input->message.data;
+    size = input->message.size;
+  }
   input->is_delivering = 1;
-  result = input->on_piece(input->arg, input->buffer + input->begin, size);
+  result = input->on_piece(input->arg, piece, size);
   input->is_delivering = 0;
   return result;
+}
+
+static void hold(input_t* input) {
+  input->is_held = 1;
+  if (!input->is_reading) return;
+  input->is_reading = 0;
+  if (input->channel != NULL) {
+    ipc_channel_pause(input->channel);
+  } else {
+    uv_read_stop(&input->in.stream);
+  }
+}
+
+static int is_too_long(const input_t* input, size_t size) {
+  return input->is_lines && size > max_line(input);
 }
 
 static void deliver(input_t* input) {
@@ -59,7 +101,7 @@ static void deliver(input_t* input) {
   int result;
 
   while (input->is_open && find_piece(input, &size, &used)) {
-    if (input->max_line > 0 && size > input->max_line) {
+    if (is_too_long(input, size)) {
       finish(input, UV_EMSGSIZE);
       return;
     }
@@ -69,23 +111,22 @@ static void deliver(input_t* input) {
       return;
     }
     if (result == UV_EAGAIN) {
-      input->is_held = 1;
-      if (input->is_reading) uv_read_stop(&input->in.stream);
-      input->is_reading = 0;
+      hold(input);
       return;
     }
     if (result != 0) {
-      input_close(input);
+      finish(input, result);
       return;
     }
     input->begin += used;
     input->scanned = input->begin;
+    input->is_decoded = 0;
+    input->line++;
   }
   if (!input->is_open) return;
   if (input->is_drained) {
     finish(input, 0);
-  } else if (input->max_line > 0 &&
-             input->end - input->begin > input->max_line) {
+  } else if (is_too_long(input, input->end - input->begin)) {
     finish(input, UV_EMSGSIZE);
   } else {
     read_more(input);
@@ -107,23 +148,24 @@ static void on_bytes(input_t* input, ssize_t count) {
 /* ---- Reading ------------------------------------------------------------ */
 
 /* Moves what is unread to the front and makes room behind it. */
-static int make_room(input_t* input) {
+static int make_room(input_t* input, size_t size) {
   size_t unread = input->end - input->begin;
   size_t capacity = input->capacity;
   char* grown;
 
-  if (capacity - input->end >= READ_BYTES) return 0;
+  if (capacity - input->end >= size) return 0;
   if (unread > 0 && input->begin > 0) {
     memmove(input->buffer, input->buffer + input->begin, unread);
   }
   input->scanned -= input->begin;
   input->begin = 0;
   input->end = unread;
-  if (capacity - unread >= READ_BYTES) return 0;
-  grown = realloc(input->buffer, 2 * capacity + READ_BYTES);
+  if (capacity - unread >= size) return 0;
+  capacity = 2 * capacity + size;
+  grown = realloc(input->buffer, capacity);
   if (grown == NULL) return UV_ENOMEM;
   input->buffer = grown;
-  input->capacity = 2 * capacity + READ_BYTES;
+  input->capacity = capacity;
   return 0;
 }
 
@@ -132,7 +174,7 @@ static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buffer) {
 
   (void) suggested;
   *buffer = uv_buf_init(NULL, 0); /* libuv then reports UV_ENOBUFS */
-  if (make_room(input) != 0) return;
+  if (make_room(input, READ_BYTES) != 0) return;
   *buffer = uv_buf_init(input->buffer + input->end, READ_BYTES);
 }
 
@@ -158,13 +200,16 @@ static void read_more(input_t* input) {
   uv_buf_t buffer;
   int err = 0;
 
-  if (input->is_stream) {
+  if (input->channel != NULL) {
+    if (!input->is_reading) ipc_channel_resume(input->channel);
+    input->is_reading = 1;
+  } else if (input->is_stream) {
     if (!input->is_reading) {
       err = uv_read_start(&input->in.stream, on_alloc, on_read);
       input->is_reading = err == 0;
     }
   } else if (!input->is_requested) {
-    err = make_room(input);
+    err = make_room(input, READ_BYTES);
     if (err == 0) {
       buffer = uv_buf_init(input->buffer + input->end, READ_BYTES);
       input->request.data = input;
@@ -174,6 +219,25 @@ static void read_more(input_t* input) {
     }
   }
   if (err != 0) finish(input, err);
+}
+
+void input_take(input_t* input, const void* data, size_t size) {
+  if (!input->is_open) return;
+  if (make_room(input, size) != 0) {
+    finish(input, UV_ENOMEM);
+    return;
+  }
+  memcpy(input->buffer + input->end, data, size);
+  on_bytes(input, (ssize_t) size);
+}
+
+void input_take_end(input_t* input, int status) {
+  if (!input->is_open) return;
+  if (input->is_held && status == 0) {
+    input->is_drained = 1; /* after the piece that waits */
+  } else {
+    on_bytes(input, status == 0 ? UV_EOF : status);
+  }
 }
 
 /* ---- Opening and closing ------------------------------------------------ */
@@ -203,7 +267,8 @@ static int open_stream(input_t* input) {
 
 void input_open(input_t* input) {
   input->is_open = 1;
-  if (open_stream(input) == 0) {
+  input->line = 1;
+  if (input->channel == NULL && open_stream(input) == 0) {
     input->is_stream = 1;
     input->in.handle.data = input;
   }

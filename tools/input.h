@@ -1,16 +1,20 @@
-/* Standard input, whatever it is, in lines or in bytes. */
+/* Standard input, whatever it is, or what a channel receives in its place: in
+ * lines, in messages that are written in lines, or in bytes. */
 #ifndef IPC_CHANNEL_TOOL_INPUT_H
 #define IPC_CHANNEL_TOOL_INPUT_H
 
-#include <uv.h>
+#include <ipc_channel.h>
 
-/* A line without its newline, or some bytes. 0: taken. UV_EAGAIN: not now; the
- * same piece comes again after input_resume. Any other value ends the input,
- * without input_end_cb. */
+#include "format.h"
+
+/* A line without its newline, the message it stands for, or some bytes. 0:
+ * taken. UV_EAGAIN: not now; the same piece comes again after input_resume. Any
+ * other value ends the input with it. */
 typedef int (*input_piece_cb)(void* arg, const char* data, size_t size);
 
-/* No more comes: 0 at the end, UV_EMSGSIZE when a line is too long, or what
- * reading failed with. Called once. */
+/* No more comes: 0 at the end; UV_EMSGSIZE when a line is too long; UV_EINVAL
+ * when one is wrong, `problem` says in which way; what input_piece_cb said, or
+ * what reading failed with. Called once. */
 typedef void (*input_end_cb)(void* arg, int status);
 
 typedef struct input_s {
@@ -18,8 +22,14 @@ typedef struct input_s {
   input_piece_cb on_piece;
   input_end_cb on_end;
   void* arg;
-  /* Lines: the longest. 0: bytes. */
-  size_t max_line;
+  ipc_channel_t* channel; /* NULL: standard input */
+  int is_lines;
+  format_t format; /* of the lines */
+  size_t max_message;
+
+  uint64_t line;       /* the number of the one at hand */
+  const char* problem; /* what is wrong with it */
+  text_t message;      /* that it stands for */
 
   union {
     uv_handle_t handle;
@@ -45,11 +55,17 @@ typedef struct input_s {
   unsigned int is_delivering : 1; /* inside on_piece */
   unsigned int is_held : 1;       /* until input_resume */
   unsigned int is_drained : 1;    /* the end of the input has been read */
+  unsigned int is_decoded : 1;    /* `message` is that of the line at hand */
 } input_t;
 
 /* Begins to read. The fields on top are set by the caller, all others are zero.
  * A callback may come from inside the call. */
 void input_open(input_t* input);
+
+/* What the channel has received, and its end. It is paused while a piece waits.
+ */
+void input_take(input_t* input, const void* data, size_t size);
+void input_take_end(input_t* input, int status);
 
 void input_resume(input_t* input);
 

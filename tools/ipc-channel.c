@@ -1,75 +1,24 @@
-/* ipc-channel: the library's companion on the command line. */
+/* ipc-channel: the library's companion on the command line. Finds the command;
+ * what stands behind it is the command's own to read. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "commands.h"
+#include "help.h"
 #include "report.h"
 
-static const char help[] =
-    "usage: ipc-channel listen NAME [--frame native|none] [--echo] [--once]\n"
-    "                               [--max-instances N]\n"
-    "       ipc-channel connect NAME [--frame native|none] [--timeout MS]\n"
-    "                                [--wait]\n"
-    "       ipc-channel relay LISTEN CONNECT\n"
-    "       ipc-channel info NAME [--json]\n"
-    "       ipc-channel wait NAME [--timeout MS]\n"
-    "\n"
-    "NAME is a bare name such as echo, an absolute path (not on Windows), or\n"
-    "\\\\.\\pipe\\NAME (on Windows only).\n"
-    "\n";
+static const struct {
+  const char* word;
+  int (*run)(char** words);
+} commands[] = {
+    {"listen", command_listen}, {"connect", command_connect},
+    {"relay", command_relay},   {"info", command_info},
+    {"wait", command_wait},     {"call", command_call},
+    {"bench", command_bench},
+};
 
-static const char help_commands[] =
-    "listen   serves NAME. Standard input goes to all clients that are there,\n"
-    "         no faster than the slowest takes it; it waits for the first. "
-    "What\n"
-    "         they send is printed. Says READY on standard error when it\n"
-    "         listens. SIGINT and SIGTERM end it.\n"
-    "connect  connects standard input and output to NAME. The end of the "
-    "input\n"
-    "         ends our side only; what still comes is printed.\n"
-    "relay    gives each client of LISTEN a connection of its own to CONNECT;\n"
-    "         bytes pass unchanged. Prints READY when it listens.\n"
-    "info     tells what NAME is to the system and who serves it: its state "
-    "is\n"
-    "         absent, live, busy, stale (the server has died) or foreign (not "
-    "a\n"
-    "         socket).\n"
-    "wait     waits until NAME is served.\n"
-    "\n";
-
-static const char help_options[] =
-    "--frame native      messages, one a line: the default\n"
-    "--frame none        bytes, as they are\n"
-    "--echo              also send each message back; standard input isn't "
-    "read\n"
-    "--once              serve one client, then end\n"
-    "--max-instances N   so many clients at a time\n"
-    "--timeout MS        for all of it, the server's hello included; 5000\n"
-    "--wait              wait for a server that isn't there; one that is busy\n"
-    "                    is waited for in any case\n"
-    "--json              one line of JSON\n"
-    "--help, --version\n"
-    "--                  what follows is no option\n"
-    "\n"
-    "On Windows a connection without framing can't be ended on one side: "
-    "there\n"
-    "connect and listen --once leave when their input, if there was any, has\n"
-    "ended and nothing has come for 5 seconds.\n"
-    "\n";
-
-static const char help_status[] =
-    "Exit status: 0 fine; 1 any other failure; 2 wrong usage, or a name that "
-    "is\n"
-    "none; 3 absent: nobody serves NAME; 4 refused: the server hung up; 5 "
-    "busy,\n"
-    "for as long as the timeout; 6 denied; 7 timed out; 8 bad frame: the "
-    "other\n"
-    "side doesn't speak the native framing.\n";
-
-static int print_help(void) {
-  printf("%s%s%s%s", help, help_commands, help_options, help_status);
-  return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
-}
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static int print_version(void) {
   unsigned int version = ipc_version();
@@ -79,40 +28,43 @@ static int print_version(void) {
   return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
-/* A bad name is wrong usage, whatever the command. */
-static int check_names(const arguments_t* arguments) {
-  ipc_name_info_t info;
-  int i;
-
-  for (i = 0; i < arguments->name_count; i++) {
-    if (ipc_name_resolve(arguments->names[i], &info) != 0) {
-      report(arguments->names[i], "%s", info.reason);
-      return STATUS_USAGE;
-    }
-  }
-  return 0;
+static int is_help(const char* word) {
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static int run(const arguments_t* arguments) {
-  int status = check_names(arguments);
+static int is_version(const char* word) {
+  return strcmp(word, "--version") == 0;
+}
 
-  if (status != 0) return status;
-  switch (arguments->command) {
-    case COMMAND_LISTEN:
-      return command_listen(arguments);
-    case COMMAND_CONNECT:
-      return command_connect(arguments);
-    case COMMAND_RELAY:
-      return command_relay(arguments);
-    case COMMAND_INFO:
-      return command_info(arguments);
-    case COMMAND_WAIT:
-      return command_wait(arguments);
-    case COMMAND_VERSION:
-      return print_version();
-    default:
-      return print_help();
+/* --help and --version stand anywhere before "--"; NULL: they don't. */
+static const char* find_question(char** words) {
+  for (; *words != NULL && strcmp(*words, "--") != 0; words++) {
+    if (is_help(*words) || is_version(*words)) return *words;
   }
+  return NULL;
+}
+
+static int run(char** words) {
+  const char* command = *words;
+  const char* question;
+  size_t i;
+
+  if (command == NULL) return report_usage("a command is missing");
+  if (is_help(command)) return help_print(NULL);
+  if (is_version(command)) return print_version();
+  words++;
+  question = find_question(words);
+  if (strcmp(command, "help") == 0) {
+    return help_print(question == NULL ? *words : NULL);
+  }
+  for (i = 0; i < COUNT(commands); i++) {
+    if (strcmp(commands[i].word, command) == 0) break;
+  }
+  if (i == COUNT(commands)) {
+    return report_usage("no such command: '%s'", command);
+  }
+  if (question == NULL) return commands[i].run(words);
+  return is_help(question) ? help_print(command) : print_version();
 }
 
 /* A standard descriptor that was closed must not become one of libuv's. Open
@@ -133,7 +85,6 @@ static void fill_gaps(void) {
 }
 
 int main(int argc, char** argv) {
-  arguments_t arguments;
   int status;
 
   fill_gaps();
@@ -142,8 +93,7 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
 #endif
   argv = uv_setup_args(argc, argv);
-  status = arguments_parse(argc, argv, &arguments);
-  if (status == 0) status = run(&arguments);
+  status = run(argc > 0 ? argv + 1 : argv);
   uv_loop_close(uv_default_loop());
   return status;
 }

@@ -46,7 +46,7 @@ static int listen_to(talk_t* talk) {
   int err;
 
   ipc_server_options_init(&options, talk->name);
-  ipc_server_options_set_framing(&options, arguments->framing);
+  framing_set_server(&arguments->framing, &options);
   ipc_server_options_set_max_instances(&options, arguments->max_instances);
   /* However slow the other side's reader is. */
   ipc_server_options_set_close_timeout(&options, IPC_CHANNEL_INFINITE);
@@ -64,11 +64,13 @@ static int listen_to(talk_t* talk) {
   return 0;
 }
 
-int command_listen(const arguments_t* arguments) {
+int command_listen(char** words) {
+  arguments_t arguments;
   talk_t talk;
-  int status;
+  int status = arguments_listen(words, &arguments);
 
-  talk_init(&talk, uv_default_loop(), arguments);
+  if (status != 0) return status;
+  talk_init(&talk, uv_default_loop(), &arguments);
   status = listen_to(&talk);
   if (status != 0) {
     talk_stop(&talk, status);

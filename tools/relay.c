@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arguments.h"
 #include "commands.h"
+#include "monitor.h"
 #include "pass.h"
 #include "progress.h"
 #include "report.h"
@@ -15,6 +17,8 @@ typedef struct relay_s {
   const char* connect_name;
   ipc_server_t* server;
   struct pair_s* pairs;
+  uint64_t connections; /* so far */
+  int is_stopping;
 } relay_t;
 
 /* One end of a pair; it is its channel's data. */
@@ -23,6 +27,8 @@ typedef struct side_s {
   struct side_s* other;
   ipc_channel_t* channel; /* NULL: closed */
   pass_t pass;            /* what comes from here goes to the other */
+  char direction;         /* of that, for the monitor */
+  uint64_t passed_bytes;
   int has_ended;
   int is_broken; /* takes nothing any more; may still have something to say */
 } side_t;
@@ -30,6 +36,7 @@ typedef struct side_s {
 typedef struct pair_s {
   relay_t* relay;
   struct pair_s* next;
+  uint64_t number;
   side_t front; /* the client */
   side_t back;  /* the server */
 } pair_t;
@@ -61,6 +68,9 @@ static void on_message(ipc_channel_t* channel, const void* data, size_t size) {
 
   if (side->other->is_broken) return;
   progress_add(size);
+  monitor_bytes(side->pair->number, side->direction, side->passed_bytes, data,
+                size);
+  side->passed_bytes += size;
   if (pass_message(&side->pass, data, size) == UV_ENOMEM) {
     close_pair(side->pair);
   }
@@ -76,6 +86,7 @@ static void on_end(ipc_channel_t* channel, int status) {
   side_t* side = ipc_channel_data(channel);
 
   side->has_ended = 1;
+  monitor_ended(side->pair->number, side->direction, status);
   if (status < 0 || side->is_broken || side->other->has_ended) {
     close_pair(side->pair);
   } else if (ipc_channel_end(side->other->channel) == UV_ENOTSUP) {
@@ -85,13 +96,17 @@ static void on_end(ipc_channel_t* channel, int status) {
 }
 
 static void remove_pair(pair_t* pair) {
-  pair_t** link = &pair->relay->pairs;
+  relay_t* relay = pair->relay;
+  pair_t** link = &relay->pairs;
 
   while (*link != pair) link = &(*link)->next;
   *link = pair->next;
+  monitor_closed(pair->number, pair->front.passed_bytes,
+                 pair->back.passed_bytes);
   pass_release(&pair->front.pass);
   pass_release(&pair->back.pass);
   free(pair);
+  if (relay->is_stopping && relay->pairs == NULL) monitor_stop();
 }
 
 static void on_close(ipc_channel_t* channel, const ipc_close_result_t* result) {
@@ -148,6 +163,13 @@ static void init_side(side_t* side, pair_t* pair, side_t* other) {
   side->pass.on_sent = on_sent;
 }
 
+static void show_opened(const pair_t* pair) {
+  ipc_peer_t peer;
+
+  if (ipc_channel_peer(pair->front.channel, &peer) != 0) peer.pid = 0;
+  monitor_opened(pair->number, peer.pid);
+}
+
 static void on_connection(ipc_server_t* server, ipc_channel_t* channel) {
   relay_t* relay = ipc_server_data(server);
   pair_t* pair = calloc(1, sizeof(*pair));
@@ -166,9 +188,13 @@ static void on_connection(ipc_server_t* server, ipc_channel_t* channel) {
   }
   init_side(&pair->front, pair, &pair->back);
   init_side(&pair->back, pair, &pair->front);
+  pair->front.direction = '>';
+  pair->back.direction = '<';
   ipc_channel_set_data(channel, &pair->front);
   pair->next = relay->pairs;
   relay->pairs = pair;
+  pair->number = ++relay->connections;
+  show_opened(pair);
 }
 
 /* ---- Life --------------------------------------------------------------- */
@@ -184,12 +210,15 @@ static void on_stop(void* arg) {
   relay_t* relay = arg;
   pair_t* pair;
 
+  relay->is_stopping = 1;
   ipc_server_close(relay->server, NULL);
   for (pair = relay->pairs; pair != NULL; pair = pair->next) {
     if (pair->front.channel) ipc_channel_disconnect(pair->front.channel);
     if (pair->back.channel) ipc_channel_disconnect(pair->back.channel);
     close_pair(pair);
   }
+  /* Else with the last pair. */
+  if (relay->pairs == NULL) monitor_stop();
 }
 
 static int listen_to(relay_t* relay, uv_loop_t* loop) {
@@ -209,17 +238,27 @@ static int listen_to(relay_t* relay, uv_loop_t* loop) {
   return err == 0 ? 0 : report_listen(relay->listen_name, err, &options);
 }
 
-int command_relay(const arguments_t* arguments) {
+int command_relay(char** words) {
   uv_loop_t* loop = uv_default_loop();
-  relay_t relay = {arguments->names[0], arguments->names[1], NULL, NULL};
-  int status;
+  relay_t relay = {0};
+  arguments_t arguments;
+  int status = arguments_relay(words, &arguments);
 
+  if (status != 0) return status;
+  relay.listen_name = arguments.names[0];
+  relay.connect_name = arguments.names[1];
   status = listen_to(&relay, loop);
   if (status != 0) return status;
   stop_watch(loop, on_stop, &relay);
   printf("READY\n");
   fflush(stdout);
+  if (arguments.monitor) monitor_start(loop);
   uv_run(loop, UV_RUN_DEFAULT);
   progress_hide();
+  if (monitor_is_stuck()) {
+    /* exit would wait for the thread that writes. */
+    fflush(NULL);
+    _Exit(STATUS_OK);
+  }
   return STATUS_OK;
 }

@@ -123,6 +123,9 @@ int report_connect(const char* name,
     case UV_EPROTO:
       report(name, "bad frame: the server doesn't speak the native framing");
       return STATUS_BAD_FRAME;
+    case UV_EPROTOTYPE:
+      report(name, "bad frame: one side has packets and the other has not");
+      return STATUS_BAD_FRAME;
     case UV_EPROTONOSUPPORT:
       report(name,
              "bad frame: the server speaks another version of the native "
@@ -144,7 +147,7 @@ int report_end(const char* name, int error) {
       report(name, "the connection broke: the other side has left");
       return STATUS_FAILED;
     case UV_EPROTO:
-      report(name, "bad frame: what came is not the native framing");
+      report(name, "bad frame: what came is not in the framing asked for");
       return STATUS_BAD_FRAME;
     case UV_EMSGSIZE:
       report(name, "bad frame: it is larger than the largest message");

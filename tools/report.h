@@ -14,7 +14,8 @@ enum status_e {
   STATUS_BUSY = 5,
   STATUS_DENIED = 6,
   STATUS_TIMED_OUT = 7,
-  STATUS_BAD_FRAME = 8
+  STATUS_BAD_FRAME = 8,
+  STATUS_ERROR_REPLY = 9
 };
 
 #if defined(__GNUC__)

@@ -11,6 +11,7 @@
 #include "output.h"
 #include "progress.h"
 #include "report.h"
+#include "run.h"
 #include "stop.h"
 
 /* How often to look for what no callback tells. */
@@ -23,7 +24,7 @@
 /* ---- Peers -------------------------------------------------------------- */
 
 int talk_is_native(const talk_t* talk) {
-  return talk->arguments->framing == IPC_CHANNEL_FRAMING_NATIVE;
+  return talk->arguments->framing.kind == IPC_CHANNEL_FRAMING_NATIVE;
 }
 
 peer_t* talk_add(talk_t* talk) {
@@ -49,44 +50,69 @@ void talk_remove(peer_t* peer) {
   while (*link != peer) link = &(*link)->next;
   *link = peer->next;
   pass_release(&peer->echo);
+  if (peer->run != NULL) run_release(peer->run);
   free(peer);
 }
 
-static void close_peer(peer_t* peer) {
+void talk_reap(peer_t* peer) {
+  talk_t* talk = peer->talk;
+
+  if (peer->channel != NULL) return;
+  if (peer->run != NULL && !run_is_over(peer->run)) return;
+  talk_remove(peer);
+  if (talk->is_single && talk->peers == NULL) talk_stop(talk, talk->status);
+}
+
+void talk_close(peer_t* peer) {
   if (peer->is_closing) return;
   peer->is_closing = 1;
   peer->owes = 0;
   ipc_channel_close(peer->channel);
+  if (peer->run != NULL) run_quit(peer->run);
   input_resume(&peer->talk->input);
+}
+
+/* Whether all that is to be sent has been taken. */
+static int input_has_ended(const peer_t* peer) {
+  if (peer->run != NULL) return run_is_silent(peer->run);
+  return peer->talk->is_input_ended;
 }
 
 void talk_fail(peer_t* peer, int status) {
   peer->has_failed = 1;
   if (peer->talk->is_single) peer->talk->status = status;
-  close_peer(peer);
+  talk_close(peer);
 }
 
-/* It takes no more, though there may be more to come. */
+/* It takes no more, though there may be more to come. A command has to see for
+ * itself what that means. */
 static void peer_left(peer_t* peer) {
   if (peer->is_closing) return;
-  if (peer->talk->arguments->command == COMMAND_CONNECT) {
+  if (peer->run == NULL && peer->talk->is_client) {
     report(peer->talk->name,
            "the other side has left before the end of the input");
     talk_fail(peer, STATUS_FAILED);
   } else if (peer->owes || peer->is_broken) {
-    report(peer->talk->name, "a client has left before it had taken all");
+    report(peer->talk->name, "the other side has left before it had taken all");
     talk_fail(peer, STATUS_FAILED);
   } else {
-    close_peer(peer);
+    talk_close(peer);
   }
 }
 
 void talk_settle(peer_t* peer) {
   talk_t* talk = peer->talk;
 
-  if (!peer->has_ended || peer->is_closing) return;
-  if (talk->is_input_ended || talk->arguments->echo) {
-    close_peer(peer);
+  if (peer->is_closing) return;
+  if (peer->run != NULL && peer->is_broken && run_is_blocked(peer->run)) {
+    /* Its end wouldn't be seen before the command has read, which may be
+     * never. */
+    peer_left(peer);
+    return;
+  }
+  if (!peer->has_ended) return;
+  if (peer->run == NULL && (talk->is_input_ended || talk->arguments->echo)) {
+    talk_close(peer);
   } else if (peer->is_broken || !talk_is_native(talk)) {
     ipc_channel_info_t info;
 
@@ -98,14 +124,12 @@ void talk_settle(peer_t* peer) {
 
 /* ---- Channels to output ------------------------------------------------- */
 
-static void print(talk_t* talk, const void* data, size_t size) {
-  uv_buf_t buffers[2];
+static void print(const peer_t* peer, const void* data, size_t size) {
+  talk_t* talk = peer->talk;
   int err;
 
   if (talk->is_over) return;
-  buffers[0] = uv_buf_init((char*) data, (unsigned int) size);
-  buffers[1] = uv_buf_init("\n", talk_is_native(talk) ? 1 : 0);
-  err = output_write(buffers, 2);
+  err = output_message(talk->arguments, &peer->origin, data, size);
   if (err != 0) {
     report(talk->name, "standard output: %s", uv_strerror(err));
     talk_stop(talk, STATUS_FAILED);
@@ -117,7 +141,11 @@ void talk_on_message(ipc_channel_t* channel, const void* data, size_t size) {
   int err;
 
   progress_add(size);
-  print(peer->talk, data, size);
+  if (peer->run != NULL) {
+    run_message(peer->run, data, size);
+    return;
+  }
+  print(peer, data, size);
   peer->last_received = uv_hrtime(); /* printing may have taken long */
   if (!peer->talk->arguments->echo || peer->is_closing) return;
   err = pass_message(&peer->echo, data, size);
@@ -131,6 +159,8 @@ void talk_on_drain(ipc_channel_t* channel) {
 
   if (peer->talk->arguments->echo) {
     if (pass_drain(&peer->echo) != 0) peer->is_broken = 1;
+  } else if (peer->run != NULL) {
+    run_drain(peer->run);
   } else {
     input_resume(&peer->talk->input);
   }
@@ -144,6 +174,7 @@ void talk_on_end(ipc_channel_t* channel, int status) {
   if (status < 0) {
     talk_fail(peer, report_end(peer->talk->name, status));
   } else {
+    if (peer->run != NULL) run_end(peer->run);
     talk_settle(peer);
     talk_look(peer->talk);
   }
@@ -154,15 +185,16 @@ void talk_on_close(ipc_channel_t* channel, const ipc_close_result_t* result) {
   talk_t* talk = peer->talk;
   uint64_t lost = result->unsent + result->unconfirmed;
 
-  if (lost > 0 && !peer->has_failed && !talk->is_over && talk->is_input_ended) {
+  if (lost > 0 && !peer->has_failed && !talk->is_over &&
+      input_has_ended(peer)) {
     report(talk->name,
            "the other side has left: %llu unsent, %llu not confirmed",
            (unsigned long long) result->unsent,
            (unsigned long long) result->unconfirmed);
     if (talk->is_single) talk->status = STATUS_FAILED;
   }
-  talk_remove(peer);
-  if (talk->is_single && talk->peers == NULL) talk_stop(talk, talk->status);
+  peer->channel = NULL;
+  talk_reap(peer);
 }
 
 /* ---- Time --------------------------------------------------------------- */
@@ -173,14 +205,14 @@ static int look_at(peer_t* peer) {
   ipc_channel_info_t info;
 
   if (peer->is_closing) return 0;
-  if (peer->has_ended && !talk->is_input_ended) {
+  if (peer->has_ended && !input_has_ended(peer)) {
     /* A peer that ended in good order may leave without another word. */
     ipc_channel_info(peer->channel, &info);
     if (!info.is_connected) peer_left(peer);
     return 1;
   }
   if (peer->is_half_open && talk->is_single && talk->input_bytes > 0) {
-    if (uv_hrtime() - peer->last_received >= QUIET_NS) close_peer(peer);
+    if (uv_hrtime() - peer->last_received >= QUIET_NS) talk_close(peer);
     return 1;
   }
   return 0;
@@ -209,7 +241,7 @@ void talk_init(talk_t* talk, uv_loop_t* loop, const arguments_t* arguments) {
   talk->arguments = arguments;
   talk->name = arguments->names[0];
   talk->loop = loop;
-  talk->is_single = arguments->command == COMMAND_CONNECT || arguments->once;
+  talk->is_single = arguments->once != 0;
   uv_timer_init(loop, &talk->timer);
   talk->timer.data = talk;
 }
@@ -225,8 +257,8 @@ void talk_stop(talk_t* talk, int status) {
   stop_unwatch();
   if (talk->server != NULL) ipc_server_close(talk->server, NULL);
   for (peer = talk->peers; peer != NULL; peer = peer->next) {
-    ipc_channel_disconnect(peer->channel);
-    close_peer(peer);
+    if (peer->channel != NULL) ipc_channel_disconnect(peer->channel);
+    talk_close(peer);
   }
 }
 

@@ -10,12 +10,15 @@
 #include "pass.h"
 
 typedef struct talk_s talk_t;
+typedef struct run_s run_t;
 
 /* One channel; it is the channel's data. */
 typedef struct peer_s {
   talk_t* talk;
-  ipc_channel_t* channel;
+  ipc_channel_t* channel; /* NULL: closed */
   struct peer_s* next;
+  origin_t origin;
+  run_t* run; /* with --exec: the command, once there is one */
   /* With --echo: what goes back. */
   pass_t echo;
   uint64_t last_received;        /* uv_hrtime */
@@ -36,7 +39,9 @@ struct talk_s {
   uv_timer_t timer;
   peer_t* peers;
   uint64_t input_bytes;
-  int status;                 /* the exit status */
+  uint64_t connections; /* that have begun */
+  int status;           /* the exit status */
+  unsigned int is_client : 1;
   unsigned int is_single : 1; /* one peer, and then the end */
   unsigned int
       is_offered : 1; /* peers owe a piece of input, or have taken it */
@@ -52,13 +57,19 @@ peer_t* talk_add(talk_t* talk);
 void talk_bind(peer_t* peer, ipc_channel_t* channel);
 void talk_remove(peer_t* peer);
 
-/* The channel is connected: it gets the input. */
+/* The channel is connected: it gets the input, or its command. */
 void talk_begin(peer_t* peer);
 
 int talk_is_native(const talk_t* talk);
 
 /* Closes a channel both sides of which have ended. */
 void talk_settle(peer_t* peer);
+
+void talk_close(peer_t* peer);
+
+/* Removes a peer of which nothing is left open; the end of the program, where
+ * it was the single one. */
+void talk_reap(peer_t* peer);
 
 /* From now on looks every so often for what no callback tells: a peer that has
  * left after its end, or one that our end can't be told to and that is quiet.
@@ -85,5 +96,26 @@ void talk_stop(talk_t* talk, int status);
 
 /* Runs the loop until all is over; returns the exit status. */
 int talk_run(talk_t* talk);
+
+/* ---- Input -------------------------------------------------------------- */
+
+/* Sets how `input` is cut into what is sent. */
+void talk_set_input(const talk_t* talk, input_t* input, size_t max_message);
+
+/* UV_EINVAL for a message that the framing can't have; input->problem says why.
+ */
+int talk_check(input_t* input,
+               const talk_t* talk,
+               const char* data,
+               size_t size);
+
+/* Sends it. peer->owes stays set when the channel is to get it again later. */
+void talk_offer(peer_t* peer, const char* data, size_t size);
+
+/* Says why an input, of which `what` is the name, has ended before its end. */
+void talk_report_input(const talk_t* talk,
+                       const input_t* input,
+                       const char* what,
+                       int status);
 
 #endif /* IPC_CHANNEL_TOOL_TALK_H */

@@ -2,7 +2,11 @@
  * and the next one when the slowest has taken it. */
 #include "progress.h"
 #include "report.h"
-#include "talk.h"
+#include "run.h"
+
+/* The longest line without messages to limit it: the library's default for
+ * these. */
+#define MAX_LINE_BYTES ((size_t) 16 << 20)
 
 void talk_too_long(const peer_t* peer, size_t size) {
   ipc_channel_info_t info;
@@ -13,9 +17,15 @@ void talk_too_long(const peer_t* peer, size_t size) {
   if (info.peer_max_message_bytes > 0 && info.peer_max_message_bytes < limit) {
     limit = info.peer_max_message_bytes;
   }
-  report(peer->talk->name,
-         "a line of %llu bytes is more than the largest message, %llu bytes",
-         (unsigned long long) size, (unsigned long long) limit);
+  if (size > limit) {
+    report(peer->talk->name,
+           "a line of %llu bytes is more than the largest message, %llu bytes",
+           (unsigned long long) size, (unsigned long long) limit);
+  } else {
+    report(peer->talk->name,
+           "a line of %llu bytes is more than the framing can tell",
+           (unsigned long long) size);
+  }
 }
 
 void talk_on_sent(ipc_channel_t* channel, void* arg, int status, size_t sent) {
@@ -27,9 +37,13 @@ void talk_on_sent(ipc_channel_t* channel, void* arg, int status, size_t sent) {
   talk_settle(peer); /* or else when all that it sent has been printed */
 }
 
-static void offer(peer_t* peer, const char* data, size_t size) {
-  int err =
-      ipc_channel_send_copy(peer->channel, data, size, talk_on_sent, NULL);
+void talk_offer(peer_t* peer, const char* data, size_t size) {
+  int err = 0;
+
+  /* Without messages, none at all is nothing to send. */
+  if (size > 0 || framing_has_messages(&peer->talk->arguments->framing)) {
+    err = ipc_channel_send_copy(peer->channel, data, size, talk_on_sent, NULL);
+  }
 
   switch (err) {
     case UV_EAGAIN:
@@ -54,6 +68,14 @@ static void offer(peer_t* peer, const char* data, size_t size) {
   peer->owes = 0;
 }
 
+int talk_check(input_t* input,
+               const talk_t* talk,
+               const char* data,
+               size_t size) {
+  input->problem = framing_refuses(&talk->arguments->framing, data, size);
+  return input->problem == NULL ? 0 : UV_EINVAL;
+}
+
 static int takes_input(const peer_t* peer) {
   return !peer->is_closing && !peer->is_broken;
 }
@@ -63,11 +85,14 @@ static int on_piece(void* arg, const char* data, size_t size) {
   peer_t* peer;
   int owing = 0;
   int taking = 0;
+  int err;
 
+  err = talk->is_offered ? 0 : talk_check(&talk->input, talk, data, size);
+  if (err != 0) return err;
   for (peer = talk->peers; peer != NULL; peer = peer->next) {
     if (!talk->is_offered) peer->owes = takes_input(peer);
     taking += peer->owes;
-    if (peer->owes) offer(peer, data, size);
+    if (peer->owes) talk_offer(peer, data, size);
     owing += peer->owes;
   }
   /* What nobody is there for waits for the next. */
@@ -90,28 +115,64 @@ static void end_our_side(peer_t* peer) {
   talk_settle(peer);
 }
 
+void talk_report_input(const talk_t* talk,
+                       const input_t* input,
+                       const char* what,
+                       int status) {
+  if (status == UV_EMSGSIZE) {
+    report(talk->name,
+           "%s: line %llu is longer than the largest message, %llu bytes", what,
+           (unsigned long long) input->line,
+           (unsigned long long) input->max_message);
+  } else if (input->problem != NULL) {
+    report(talk->name, "%s: line %llu: %s", what,
+           (unsigned long long) input->line, input->problem);
+  } else {
+    report(talk->name, "%s: %s", what, uv_strerror(status));
+  }
+}
+
+void talk_set_input(const talk_t* talk, input_t* input, size_t max_message) {
+  const arguments_t* arguments = talk->arguments;
+
+  input->format = arguments->input;
+  input->is_lines =
+      input->format != FORMAT_RAW || framing_has_messages(&arguments->framing);
+  input->max_message =
+      framing_has_messages(&arguments->framing) ? max_message : MAX_LINE_BYTES;
+}
+
+/* The peer's number, and what else is known of it from now on. */
+static void introduce(peer_t* peer) {
+  ipc_peer_t who;
+
+  peer->origin.connection = ++peer->talk->connections;
+  if (ipc_channel_peer(peer->channel, &who) == 0) peer->origin.pid = who.pid;
+}
+
 static void on_input_end(void* arg, int status) {
   talk_t* talk = arg;
   peer_t* peer;
 
   talk->is_input_ended = 1;
-  if (status == UV_EMSGSIZE) {
-    report(talk->name,
-           "a line of the input is longer than the largest message, %llu bytes",
-           (unsigned long long) talk->input.max_line);
-  } else if (status != 0) {
-    report(talk->name, "standard input: %s", uv_strerror(status));
+  if (status != 0) {
+    talk_report_input(talk, &talk->input, "standard input", status);
+    talk->status = STATUS_FAILED;
   }
-  if (status != 0) talk->status = STATUS_FAILED;
   for (peer = talk->peers; peer != NULL; peer = peer->next) end_our_side(peer);
 }
 
 void talk_begin(peer_t* peer) {
   talk_t* talk = peer->talk;
   ipc_channel_info_t info;
+  int status;
 
+  introduce(peer);
   if (talk->arguments->echo) return;
-  if (talk->is_input_ended) {
+  if (talk->arguments->exec != NULL) {
+    status = run_begin(peer);
+    if (status != 0) talk_fail(peer, status);
+  } else if (talk->is_input_ended) {
     end_our_side(peer);
   } else if (talk->is_input_begun) {
     input_resume(&talk->input);
@@ -122,7 +183,7 @@ void talk_begin(peer_t* peer) {
     talk->input.on_piece = on_piece;
     talk->input.on_end = on_input_end;
     talk->input.arg = talk;
-    talk->input.max_line = talk_is_native(talk) ? info.max_message_bytes : 0;
+    talk_set_input(talk, &talk->input, info.max_message_bytes);
     input_open(&talk->input);
   }
 }
