@@ -127,11 +127,13 @@ fetch_npm() {
   mv "$work/unpacked" "$4" && rm -rf "$work"
 }
 
-# The programs that test/interop talks to. Their tests find them on the PATH and
-# under $deps, and are skipped without them.
+# The programs that test/interop talks to, the shells that the completions are
+# for, and what reads the man page. Their tests find them on the PATH and under
+# $deps, and are skipped without them.
 peers() {
   need curl socat
-  ! command -v apt-get >/dev/null || need clangd mpv node npm
+  ! command -v apt-get >/dev/null || need clangd mpv node npm \
+    zsh fish mandoc
   command -v npm >/dev/null || return 0
   node_modules
   [ "$(uname -sm)" != 'Linux x86_64' ] || node_for_windows
