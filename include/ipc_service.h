@@ -22,6 +22,15 @@
  * number outside of both, or with a NUL in the name of a member, is refused as
  * one that can't be parsed. Of members with the same name the last one counts.
  * The id of a request is given back byte by byte as it came.
+ *
+ * Want of memory: no peer waits for an answer that can't come. A request that
+ * can't be taken or answered is answered with IPC_SERVICE_INTERNAL_ERROR; where
+ * there is no memory for that either, or none to read a text, so that nobody
+ * knows who waits for what, the peer is closed: IPC_SERVICE_PEER_GONE and our
+ * calls to it with UV_ENOMEM. A notification that is lost so is
+ * IPC_SERVICE_ERROR with UV_ENOMEM. Memory comes from malloc, that of values
+ * from jansson's functions, that of channels from their allocators. A text that
+ * comes is parsed by jansson, which may take want of memory for a wrong text.
  */
 #ifndef IPC_SERVICE_H
 #define IPC_SERVICE_H
@@ -85,7 +94,8 @@ IPC_SERVICE_EXTERN const char* ipc_service_options_error(
     const ipc_service_options_t* options);
 /* The service's own name, 1 to IPC_SERVICE_MAX_NAME bytes: each peer is told it
  * by the notification "rpc.hello" with {"name": NAME} as soon as it is there,
- * and rpc.discover shows it. Default: none, and no such notification. */
+ * and rpc.discover shows it. Default: none, and no such notification. Where it
+ * can't be sent the peer isn't told. */
 IPC_SERVICE_EXTERN int ipc_service_options_set_name(
     ipc_service_options_t* options, const char* name);
 /* Whether the "rpc.hello" of a peer gives it a name; default 1. Such a name is
@@ -115,7 +125,9 @@ IPC_SERVICE_EXTERN int ipc_service_options_set_max_message_bytes(
 IPC_SERVICE_EXTERN int ipc_service_options_set_max_depth(
     ipc_service_options_t* options, unsigned int depth);
 /* The most entries of a batch, 1 or more; default 1,000. A larger one is
- * answered by one IPC_SERVICE_INVALID_REQUEST. */
+ * answered by one IPC_SERVICE_INVALID_REQUEST. As with all that is refused
+ * before its ids are known, that error has none: the sender is told by
+ * IPC_SERVICE_ERROR, and its calls end by their timeouts. */
 IPC_SERVICE_EXTERN int ipc_service_options_set_max_batch(
     ipc_service_options_t* options, unsigned int count);
 /* How many bytes of answers a peer that doesn't read may have waiting, beyond
@@ -142,21 +154,24 @@ IPC_SERVICE_EXTERN uv_loop_t* ipc_service_loop(const ipc_service_t* service);
 
 typedef void (*ipc_service_close_cb)(ipc_service_t* service);
 
-/* Ends in good order: stops listening, answers new requests with
- * IPC_SERVICE_SHUTTING_DOWN, and waits until every request has been answered,
+/* Ends in good order: stops listening, so that another may serve the name ahead
+ * of our last answers, answers new requests with IPC_SERVICE_SHUTTING_DOWN, and
+ * waits until every request has been answered,
  * every call of ours is over and all answers have left, but for `grace_ms` at
  * most (0 or more, or IPC_CHANNEL_INFINITE). What is unanswered by then is
  * answered with IPC_SERVICE_SHUTTING_DOWN, calls end with UV_ECANCELED. Then
- * all peers are closed, each as its channel's close timeout allows, and `cb`
- * (which may be NULL) is called. The service remains to be closed. New peers
- * are refused with UV_EPIPE from now on. UV_EALREADY: asked, or closed, before;
- * UV_EINVAL: not a time. */
+ * all peers are closed, each when its answers have left or its linger timeout
+ * is over, and as its channel's close timeout allows, and `cb` (which may be
+ * NULL) is called. The service remains to be closed. New peers are refused with
+ * UV_EPIPE from now on. UV_EALREADY: asked, or closed, before; UV_EINVAL: not a
+ * time. */
 IPC_SERVICE_EXTERN int ipc_service_quit(ipc_service_t* service,
                                         int grace_ms,
                                         ipc_service_close_cb cb);
 
 /* The only destructor: stops listening, closes all peers without waiting for
- * answers, then calls `cb` (which may be NULL); its memory is released when
+ * answers, also those that were given and had no room in a channel yet, then
+ * calls `cb` (which may be NULL); its memory is released when
  * that returns. Pending calls end with UV_ECANCELED before. A quit that isn't
  * over has its callback first. UV_EALREADY: closed before. */
 IPC_SERVICE_EXTERN int ipc_service_close(ipc_service_t* service,
@@ -195,8 +210,9 @@ IPC_SERVICE_EXTERN int ipc_service_listen(ipc_service_t* service,
  * is what we call it, or NULL. `peer` may be NULL. IPC_SERVICE_PEER_CAME tells
  * that it is there, IPC_SERVICE_PEER_GONE that it isn't, or no longer. With
  * reconnect a loss is IPC_SERVICE_PEER_LOST: our pending calls to it end with
- * an error, what it has asked is forgotten, and the peer goes on. The errors of
- * ipc_client_connect; UV_EINVAL also: the raw framing; UV_EPIPE. */
+ * an error, what it has asked is forgotten, what had not begun to leave is
+ * dropped, since another process may hear it, and the peer goes on. The errors
+ * of ipc_client_connect; UV_EINVAL also: the raw framing; UV_EPIPE. */
 IPC_SERVICE_EXTERN int ipc_service_connect(ipc_service_t* service,
                                            const ipc_client_options_t* options,
                                            const char* name,
@@ -305,7 +321,8 @@ typedef void (*ipc_service_method_cb)(ipc_service_t* service,
 /* Offers a method. `handler` may be NULL, here and below. UV_EEXIST: there is
  * one of that name; UV_EINVAL: no name or callback, a name that begins with
  * "rpc.", or a description that is wrong (a name twice, a required parameter
- * after one that isn't); UV_EPIPE: closed; UV_ENOMEM. */
+ * after one that isn't, words that aren't UTF-8); UV_EPIPE: closed; UV_ENOMEM.
+ */
 IPC_SERVICE_EXTERN int ipc_service_add_method(
     ipc_service_t* service,
     const ipc_service_method_t* method,
@@ -323,7 +340,8 @@ typedef void (*ipc_service_notification_cb)(ipc_service_t* service,
 /* Notifications go to all handlers of their method, in the order in which these
  * were registered, and to an offered method of that name; then to all of their
  * sender; and when there were neither, to those of ipc_service_on_rest. Those
- * that are registered meanwhile get the next one. */
+ * that are registered meanwhile get the next one. UV_EINVAL: no name, one that
+ * isn't UTF-8, or no callback; UV_EPIPE: closed; UV_ENOMEM. */
 IPC_SERVICE_EXTERN int ipc_service_on(ipc_service_t* service,
                                       const char* method,
                                       ipc_service_notification_cb cb,
@@ -345,7 +363,8 @@ typedef enum ipc_service_event_e {
   /* Something went wrong that no call has told of, in `status` and `text`: a
    * server can't accept (as ipc_server_error_cb), a peer says what isn't
    * JSON-RPC or answers an error to nothing that we asked (UV_EPROTO), or is
-   * given up since it takes no answers, or got none (UV_ETIMEDOUT). */
+   * given up since it takes no answers, or got none (UV_ETIMEDOUT), or there
+   * was no memory for a notification of its (UV_ENOMEM). */
   IPC_SERVICE_ERROR,
   /* A peer is there: it connected, we have, or have again. */
   IPC_SERVICE_PEER_CAME,
@@ -359,7 +378,8 @@ typedef enum ipc_service_event_e {
    * being made. */
   IPC_SERVICE_PEER_LOST,
   /* It is no more, or could not be connected to. 0: by our close or its end;
-   * else why, as ipc_connect_cb or ipc_end_cb say. */
+   * else why, as ipc_connect_cb or ipc_end_cb say; UV_ENOMEM, UV_EMSGSIZE also:
+   * it was closed since it could not be answered. */
   IPC_SERVICE_PEER_GONE
 } ipc_service_event_t;
 
@@ -389,7 +409,10 @@ IPC_SERVICE_EXTERN int ipc_service_remove(ipc_service_t* service,
  * waits; UV_EPIPE and what the transport says: it could not be sent, and is
  * over. A full queue is no error: the answer waits for room. An answer that is
  * too large for the peer is replaced by IPC_SERVICE_INTERNAL_ERROR, and
- * UV_EMSGSIZE. */
+ * UV_EMSGSIZE; in a batch that is too large as a whole each is, and the last
+ * reply says so. UV_ENOMEM: the same for want of memory (or for a value that
+ * can't be written, such as a string that isn't UTF-8). Where even the error
+ * can't be sent the peer is closed: IPC_SERVICE_PEER_GONE with that code. */
 IPC_SERVICE_EXTERN int ipc_service_reply(ipc_service_t* service,
                                          ipc_service_request_t request,
                                          json_t* result);
@@ -437,7 +460,8 @@ IPC_SERVICE_EXTERN int ipc_service_send(ipc_service_t* service,
 typedef int (*ipc_service_filter_cb)(ipc_service_peer_t* peer, void* arg);
 /* To all peers that are there, or all that `filter` (which may be NULL) lets
  * through. `*reached`, which may be NULL: to how many it was sent. The others
- * had no room, as their slow-reader policies say. */
+ * had no room, as their slow-reader policies say, or there was no memory; for
+ * them nothing is kept, and IPC_SERVICE_PEER_WRITABLE tells of room. */
 IPC_SERVICE_EXTERN int ipc_service_push(ipc_service_t* service,
                                         ipc_service_filter_cb filter,
                                         void* arg,
@@ -451,7 +475,8 @@ typedef struct ipc_service_answer_s {
    * the next three. UV_ETIMEDOUT: no answer in time; one that comes later is
    * discarded. UV_ECANCELED: by cancel, or our close. UV_EOF, UV_ECONNRESET, or
    * why there is no connection: the peer has gone before. UV_EPROTO: what came
-   * is no answer as the standard has it. */
+   * is no answer as the standard has it. UV_ENOMEM: what came could not be
+   * read, and the peer is closed. */
   int status;
   json_t* result;      /* NULL but with status 0 */
   int64_t code;        /* of the error, else 0 */

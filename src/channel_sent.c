@@ -59,6 +59,11 @@ int ipc__channel_withdraw(ipc_channel_t* channel, ipc_op_t id, int status) {
   if (channel->traffic->pong_end <= start) channel->traffic->pong_end += size;
   if (channel->traffic->fin_ack_end <= start)
     channel->traffic->fin_ack_end += size;
+  /* Between a loss and the next connection. */
+  if (channel->client != NULL && channel->client->restart_due &&
+      channel->client->lost_at <= start) {
+    channel->client->lost_at += size;
+  }
   ipc__hub_due(channel->hub, channel);
   return 0;
 }

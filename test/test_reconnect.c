@@ -436,6 +436,51 @@ static void test_partly_sent(void** state) {
   assert_int_equal(pair.client.result.unsent, 1);
 }
 
+static ipc_op_t to_cancel;
+
+static void on_state_cancel(ipc_channel_t* channel,
+                            ipc_channel_state_t state,
+                            int status) {
+  on_state(channel, state, status);
+  if (state != IPC_CHANNEL_RECONNECTING) return;
+  assert_int_equal(ipc_channel_cancel(channel, to_cancel), 0);
+}
+
+/* The same, and of those behind it one is taken back before the next
+ * connection, which changes nothing for the others. */
+static void test_partly_sent_and_cancelled(void** state) {
+  static uint8_t large[16 << 20];
+
+  (void) state;
+  prepare();
+  large_ends = 0;
+  ipc_client_options_on_state(&pair.client_options, on_state_cancel);
+  ipc_client_options_set_max_queue_bytes(&pair.client_options,
+                                         (size_t) 1 << 30);
+  open_pair();
+  assert_int_equal(ipc_channel_send(pair.client.channel, large, sizeof(large),
+                                    on_large_sent, NULL),
+                   0);
+  assert_int_equal(send_number(1), 0);
+  assert_int_equal(ipc_channel_send_copy(pair.client.channel, large,
+                                         sizeof(large), NULL, NULL),
+                   0);
+  to_cancel = ipc_channel_last_op(pair.client.channel);
+  assert_int_equal(send_number(2), 0);
+  while (stats().bytes_sent < 1000) test_turn();
+  assert_int_equal(large_ends, 0);
+  break_off();
+  comes_back(UV_ECONNRESET);
+  run_until(&large_ends, 1);
+  assert_int_equal(large_status, UV_ECONNRESET);
+  assert_true(large_sent > 0 && large_sent < sizeof(large));
+  run_until(&newest()->messages, 2);
+  assert_int_equal(newest()->bytes, 8);
+  assert_int_equal(number_at(newest(), 0), 1);
+  assert_int_equal(number_at(newest(), 1), 2);
+  finish_alive();
+}
+
 static int replies;
 static int reply_status;
 
@@ -820,6 +865,7 @@ int main(int argc, char** argv) {
       TEST(test_sends_meanwhile),
       TEST(test_sends_across),
       TEST(test_partly_sent),
+      TEST(test_partly_sent_and_cancelled),
       TEST(test_calls),
       TEST(test_calls_across),
       TEST(test_calls_after_the_end),

@@ -8,6 +8,7 @@
 #include "service.h"
 #include "table.h"
 #include "text.h"
+#include "unsent.h"
 
 /* ---- Texts -----------------------------------------------------------------
  */
@@ -85,6 +86,37 @@ static void test_elements(void** state) {
   assert_null(ipc__text_element(span_of(text), &at).data);
   at = 0;
   assert_null(ipc__text_element(span_of("[ ]"), &at).data);
+}
+
+/* ---- What is unsent ---------------------------------------------------------
+ */
+
+static void test_unsent(void** state) {
+  ipc__unsent_t unsent = {0};
+  size_t i;
+
+  (void) state;
+  for (i = 0; i < 100; i++) {
+    assert_int_equal(ipc__unsent_reserve(&unsent), 0);
+    ipc__unsent_add(&unsent, i + 1);
+  }
+  /* Those in the middle first. */
+  for (i = 10; i < 90; i++) ipc__unsent_remove(&unsent, i);
+  assert_int_equal(unsent.begin, 0);
+  assert_int_equal(ipc__unsent_get(&unsent, 9), 10);
+  assert_int_equal(ipc__unsent_get(&unsent, 10), 0);
+  for (i = 0; i < 10; i++) ipc__unsent_remove(&unsent, i);
+  assert_int_equal(unsent.begin, 90);
+  /* And round. */
+  for (i = 100; i < 300; i++) {
+    assert_int_equal(ipc__unsent_reserve(&unsent), 0);
+    ipc__unsent_add(&unsent, i + 1);
+    assert_int_equal(ipc__unsent_get(&unsent, unsent.begin), unsent.begin + 1);
+    ipc__unsent_remove(&unsent, unsent.begin);
+  }
+  assert_int_equal(unsent.end - unsent.begin, 10);
+  assert_int_equal(unsent.room, 128);
+  ipc__unsent_release(&unsent);
 }
 
 /* ---- The table
@@ -246,8 +278,9 @@ static void test_params(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_depth), TEST(test_members), TEST(test_elements),
-      TEST(test_table), TEST(test_agenda),  TEST(test_params),
+      TEST(test_depth),    TEST(test_unsent), TEST(test_members),
+      TEST(test_elements), TEST(test_table),  TEST(test_agenda),
+      TEST(test_params),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

@@ -15,12 +15,12 @@ int ipc__call_write(ipc__buffer_t* out,
                     uint64_t number) {
   json_t* name;
 
-  if (method == NULL) return UV_EINVAL;
+  if (method == NULL || !ipc__text_is_utf8(method)) return UV_EINVAL;
   if (params != NULL && !json_is_array(params) && !json_is_object(params)) {
     return UV_EINVAL;
   }
   name = json_string(method);
-  if (name == NULL) return UV_EINVAL;
+  if (name == NULL) return UV_ENOMEM;
   ipc__rpc_put_request(out, name, params, number);
   json_decref(name);
   return out->has_failed ? UV_ENOMEM : 0;

@@ -3,15 +3,20 @@
  * the service by its transport's side. A peer is gone when its channel has had
  * its last callback. */
 #include "service.h"
+#include "unsent.h"
 
 #include <stdlib.h>
 
-/* A channel of a peer's. */
+/* A channel of a peer's. A client remembers what may not have left: it might
+ * leave on the next connection, where somebody else takes it for the answer to
+ * something of his. */
 typedef struct connection_s {
   ipc_channel_t* channel;
   ipc_service_peer_t* peer;
   int has_connected;
   int status; /* why it is over */
+  int is_client;
+  ipc__unsent_t unsent;
 } connection_t;
 
 typedef struct server_s {
@@ -22,12 +27,36 @@ typedef struct server_s {
   ipc__due_t ready;
 } server_t;
 
+static void on_sent(ipc_channel_t* channel,
+                    void* place,
+                    int status,
+                    size_t sent) {
+  connection_t* c = ipc_channel_data(channel);
+
+  (void) status, (void) sent;
+  if (c != NULL) ipc__unsent_remove(&c->unsent, (size_t) (uintptr_t) place);
+}
+
+static void release(connection_t* c) {
+  ipc__unsent_release(&c->unsent);
+  free(c);
+}
+
 /* ---- The transport ------------------------------------------------------ */
 
 static int send_text(void* connection, const void* data, size_t size) {
   connection_t* c = connection;
+  void* place;
+  int err;
 
-  return ipc_channel_send_copy(c->channel, data, size, NULL, NULL);
+  if (!c->is_client) {
+    return ipc_channel_send_copy(c->channel, data, size, NULL, NULL);
+  }
+  if (ipc__unsent_reserve(&c->unsent) != 0) return UV_ENOMEM;
+  place = (void*) (uintptr_t) c->unsent.end;
+  err = ipc_channel_send_copy(c->channel, data, size, on_sent, place);
+  if (err == 0) ipc__unsent_add(&c->unsent, ipc_channel_last_op(c->channel));
+  return err;
 }
 
 static void close_connection(void* connection) {
@@ -124,6 +153,21 @@ static void on_connect(ipc_channel_t* channel, int status) {
   ipc_channel_close(channel);
 }
 
+/* Takes back what waits to leave. Without memory for that nothing must leave
+ * any more at all. */
+static void withdraw(connection_t* c) {
+  size_t place;
+
+  for (place = c->unsent.begin; place != c->unsent.end; place++) {
+    ipc_op_t op = ipc__unsent_get(&c->unsent, place);
+
+    if (op == 0 || ipc_channel_cancel(c->channel, op) != UV_ENOMEM) continue;
+    c->status = UV_ENOMEM;
+    ipc_channel_disconnect(c->channel);
+    return;
+  }
+}
+
 /* Of a client: it may reconnect. */
 static void on_state(ipc_channel_t* channel,
                      ipc_channel_state_t state,
@@ -132,6 +176,7 @@ static void on_state(ipc_channel_t* channel,
 
   if (c == NULL || !c->has_connected) return;
   if (state == IPC_CHANNEL_RECONNECTING) {
+    withdraw(c);
     ipc_service_peer_lost(c->peer, status);
   } else if (state == IPC_CHANNEL_CONNECTED) {
     ipc_service_peer_connected(c->peer);
@@ -144,7 +189,7 @@ static void on_close(ipc_channel_t* channel, const ipc_close_result_t* result) {
   (void) result;
   if (c == NULL) return;
   ipc_service_peer_gone(c->peer, c->status == UV_ECANCELED ? 0 : c->status);
-  free(c);
+  release(c);
 }
 
 /* ---- Servers ------------------------------------------------------------ */
@@ -275,10 +320,11 @@ int ipc_service_channel_options(ipc_channel_options_t* options) {
   return ipc_channel_options_on_close(options, on_close);
 }
 
-int ipc_service_add_channel(ipc_service_t* service,
-                            ipc_channel_t* channel,
-                            const char* name,
-                            ipc_service_peer_t** peer) {
+static int add_channel(ipc_service_t* service,
+                       ipc_channel_t* channel,
+                       int is_client,
+                       const char* name,
+                       ipc_service_peer_t** peer) {
   ipc_channel_info_t info;
   connection_t* c;
   int err;
@@ -290,6 +336,7 @@ int ipc_service_add_channel(ipc_service_t* service,
   c = calloc(1, sizeof(*c));
   if (c == NULL) return UV_ENOMEM;
   c->channel = channel;
+  c->is_client = is_client;
   err = ipc_service_peer_connecting(service, &transport, c, name, &c->peer);
   if (err != 0) {
     free(c);
@@ -298,6 +345,13 @@ int ipc_service_add_channel(ipc_service_t* service,
   ipc_channel_set_data(channel, c);
   if (peer != NULL) *peer = c->peer;
   return 0;
+}
+
+int ipc_service_add_channel(ipc_service_t* service,
+                            ipc_channel_t* channel,
+                            const char* name,
+                            ipc_service_peer_t** peer) {
+  return add_channel(service, channel, 0, name, peer);
 }
 
 static void fill_client_options(ipc_client_options_t* options) {
@@ -331,7 +385,7 @@ int ipc_service_connect(ipc_service_t* service,
   fill_client_options(&filled);
   err = ipc_client_connect(service->loop, &filled, NULL, &channel);
   if (err != 0) return err;
-  err = ipc_service_add_channel(service, channel, name, peer);
+  err = add_channel(service, channel, 1, name, peer);
   if (err != 0) ipc_channel_close(channel);
   return err;
 }

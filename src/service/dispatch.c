@@ -16,7 +16,8 @@ static void refuse_text(ipc_service_peer_t* peer, int code, const char* why) {
   ipc__handlers_tell(service, IPC_SERVICE_ERROR, peer, UV_EPROTO, why);
 }
 
-/* NULL: it was refused. */
+/* NULL: it was refused. Without memory nobody knows who waits for what, so that
+ * the connection has to end. */
 static json_t* parse(ipc_service_peer_t* peer, const char* data, size_t size) {
   const ipc__service_settings_t* settings = &peer->service->settings;
   char why[JSON_ERROR_TEXT_LENGTH + 64];
@@ -37,11 +38,14 @@ static json_t* parse(ipc_service_peer_t* peer, const char* data, size_t size) {
     return NULL;
   }
   root = json_loadb(data, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-  if (root == NULL) {
-    snprintf(why, sizeof(why), "byte %d: %s", error.position, error.text);
-    refuse_text(peer, IPC_SERVICE_PARSE_ERROR, why);
+  if (root != NULL) return root;
+  if (json_error_code(&error) == json_error_out_of_memory) {
+    ipc__peer_fail(peer, UV_ENOMEM);
+    return NULL;
   }
-  return root;
+  snprintf(why, sizeof(why), "byte %d: %s", error.position, error.text);
+  refuse_text(peer, IPC_SERVICE_PARSE_ERROR, why);
+  return NULL;
 }
 
 /* ---- Requests and notifications ----------------------------------------- */
@@ -84,6 +88,9 @@ static void call_method(ipc_service_peer_t* peer,
                              err == UV_EINVAL ? IPC_SERVICE_INVALID_PARAMS
                                               : IPC_SERVICE_INTERNAL_ERROR,
                              json_incref(problem));
+  } else if (err == UV_ENOMEM) {
+    ipc__handlers_tell(service, IPC_SERVICE_ERROR, peer, UV_ENOMEM,
+                       "no memory for a notification");
   } else {
     service->stats.invalid_messages++;
   }
@@ -95,16 +102,20 @@ static void discover(ipc_service_peer_t* peer,
                      const ipc__rpc_t* rpc,
                      ipc__gather_t* gather) {
   ipc_service_request_t request = ipc__request_create(peer, rpc->id, gather);
-  json_t* document = ipc_service_describe(peer->service);
+  json_t* document;
 
-  if (request == 0 || document == NULL) {
-    json_decref(document);
-    if (request == 0) return;
-    ipc_service_reply_error(peer->service, request, IPC_SERVICE_INTERNAL_ERROR,
-                            NULL, NULL);
+  if (request == 0) {
+    ipc__request_refuse(peer, gather, rpc->id, IPC_SERVICE_INTERNAL_ERROR,
+                        NULL);
     return;
   }
-  ipc_service_reply(peer->service, request, document);
+  document = ipc_service_describe(peer->service);
+  if (document == NULL) {
+    ipc_service_reply_error(peer->service, request, IPC_SERVICE_INTERNAL_ERROR,
+                            NULL, NULL);
+  } else {
+    ipc_service_reply(peer->service, request, document);
+  }
 }
 
 static void take_request(ipc_service_peer_t* peer,
@@ -196,8 +207,8 @@ static void take_batch(ipc_service_peer_t* peer,
   }
   gather = ipc__gather_create();
   if (gather == NULL) {
-    ipc__request_refuse(peer, NULL, ipc__rpc_null_id,
-                        IPC_SERVICE_INTERNAL_ERROR, NULL);
+    /* One error for all would be none for any of its ids. */
+    ipc__peer_fail(peer, UV_ENOMEM);
     return;
   }
   for (i = 0; i < count && peer->state < IPC__PEER_CLOSING; i++) {

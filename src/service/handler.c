@@ -174,7 +174,11 @@ static int add(ipc_service_t* service,
 }
 
 static int is_name(const char* name) {
-  return name != NULL && name[0] != '\0';
+  return name != NULL && name[0] != '\0' && ipc__text_is_utf8(name);
+}
+
+static int is_text(const char* text) {
+  return text == NULL || ipc__text_is_utf8(text);
 }
 
 int ipc_service_add_method(ipc_service_t* service,
@@ -189,6 +193,7 @@ int ipc_service_add_method(ipc_service_t* service,
   if (!is_name(method->name) || strncmp(method->name, "rpc.", 4) == 0) {
     return UV_EINVAL;
   }
+  if (!is_text(method->text) || !is_text(method->result)) return UV_EINVAL;
   if (ipc__params_check_table(method->params) != 0) return UV_EINVAL;
   if (ipc__handler_method(service, method->name) != NULL) return UV_EEXIST;
   err = add(service, METHOD, method->name, arg, &handler);

@@ -99,7 +99,6 @@ static int set_count(ipc_service_options_t* options,
 int ipc_service_options_set_name(ipc_service_options_t* options,
                                  const char* name) {
   builder_t* builder = builder_of(options);
-  json_t* text;
 
   if (builder == NULL) return UV_EINVAL;
   if (name == NULL || name[0] == '\0') {
@@ -109,9 +108,7 @@ int ipc_service_options_set_name(ipc_service_options_t* options,
     return refuse(builder, "name: has %u bytes, and %u is the most",
                   (unsigned int) strlen(name), IPC_SERVICE_MAX_NAME);
   }
-  text = json_string(name);
-  if (text == NULL) return refuse(builder, "name: is not UTF-8");
-  json_decref(text);
+  if (!ipc__text_is_utf8(name)) return refuse(builder, "name: is not UTF-8");
   builder->settings.name = name;
   return 0;
 }

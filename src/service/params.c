@@ -21,6 +21,10 @@ int ipc__params_check_table(const ipc_service_param_t* table) {
   count = count_of(table);
   for (i = 0; i < count; i++) {
     if (table[i].name[0] == '\0') return UV_EINVAL;
+    if (!ipc__text_is_utf8(table[i].name)) return UV_EINVAL;
+    if (table[i].text != NULL && !ipc__text_is_utf8(table[i].text)) {
+      return UV_EINVAL;
+    }
     if ((unsigned int) table[i].type > IPC_SERVICE_OBJECT) return UV_EINVAL;
     /* It could never be left out by a caller that counts. */
     if (i > 0 && table[i].is_required && !table[i - 1].is_required) {

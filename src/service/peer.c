@@ -94,6 +94,19 @@ int ipc_service_peer_close(ipc_service_peer_t* peer) {
   return 0;
 }
 
+void ipc__peer_fail(ipc_service_peer_t* peer, int status) {
+  if (peer->state >= IPC__PEER_CLOSING) return;
+  peer->failure = status;
+  ipc__calls_end_soon(peer, status);
+  ipc_service_peer_close(peer);
+}
+
+void ipc__peer_hurry(ipc_service_peer_t* peer) {
+  if (peer->state != IPC__PEER_CLOSING) return;
+  drop_answers(peer);
+  ipc__peer_check(peer);
+}
+
 /* ---- What leaves -------------------------------------------------------- */
 
 int ipc__peer_send(ipc_service_peer_t* peer, const ipc__buffer_t* text) {
@@ -142,8 +155,9 @@ void ipc_service_peer_writable(ipc_service_peer_t* peer) {
         peer->transport->send(peer->connection, answer->data, answer->size);
 
     if (err == UV_EAGAIN) break;
-    if (err != 0) service->stats.unsent_answers++;
     drop_answer(peer, answer);
+    if (err != 0) service->stats.unsent_answers++;
+    if (err == UV_ENOMEM || err == UV_EMSGSIZE) ipc__peer_fail(peer, err);
   }
   if (!ipc__list_is_empty(&peer->answers) || peer->has_ended) {
     start_linger(peer);
@@ -291,6 +305,7 @@ void ipc_service_peer_gone(ipc_service_peer_t* peer, int status) {
   if (peer->state == IPC__PEER_GONE) return;
   ipc__service_enter(service);
   peer->state = IPC__PEER_GONE;
+  if (status == 0) status = peer->failure;
   service->has_dead = 1;
   forget_connection(peer, status == 0 ? UV_EOF : status);
   ipc__handlers_tell(service, IPC_SERVICE_PEER_GONE, peer, status, "");

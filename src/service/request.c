@@ -16,46 +16,81 @@ typedef struct request_s {
 
 /* ---- One answer --------------------------------------------------------- */
 
-/* An answer in the place of one that is too large. */
-static void put_too_large(ipc__buffer_t* out, ipc__span_t id) {
-  json_t* message = json_string(ipc__rpc_message(IPC_SERVICE_INTERNAL_ERROR));
-  json_t* data = json_pack("{s:s}", "problem", "the answer is too large");
-
-  if (message != NULL) {
-    ipc__rpc_put_error(out, id, IPC_SERVICE_INTERNAL_ERROR, message, data);
-  } else {
-    out->has_failed = 1;
-  }
-  json_decref(message);
-  json_decref(data);
+/* In the place of an answer that can't be sent, without a value that would need
+ * memory of its own. */
+static void put_instead(ipc__buffer_t* out, ipc__span_t id, int err) {
+  ipc__buffer_add_text(out,
+                       "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32603,"
+                       "\"message\":\"Internal error\",\"data\":{\"problem\":");
+  ipc__buffer_add_text(out, err == UV_EMSGSIZE
+                                ? "\"the answer is too large\"}},\"id\":"
+                                : "\"no memory for the answer\"}},\"id\":");
+  ipc__buffer_add(out, id.data, id.size);
+  ipc__buffer_add_text(out, "}");
 }
 
+/* The same for each of a batch's. */
+static void put_each_instead(ipc__buffer_t* out,
+                             const ipc__buffer_t* batch,
+                             int err) {
+  ipc__span_t text = {batch->data, batch->size};
+  ipc__span_t entry;
+  size_t at = 0;
+
+  while ((entry = ipc__text_element(text, &at)).data != NULL) {
+    ipc__buffer_add_text(out, out->size == 0 ? "[" : ",");
+    put_instead(out, ipc__text_member(entry, "id"), err);
+  }
+  ipc__buffer_add_text(out, "]");
+}
+
+/* A peer never waits for an answer that doesn't come: where not even an error
+ * can be sent it is given up. `id` has no data for a whole batch. */
 static int send_answer(ipc_service_peer_t* peer,
                        ipc__span_t id,
                        const ipc__buffer_t* text) {
   int err = ipc__peer_answer(peer, text);
+  ipc__buffer_t instead = {0};
 
-  if (err == UV_EMSGSIZE) {
-    ipc__buffer_t instead = {0};
-
-    put_too_large(&instead, id);
-    ipc__peer_answer(peer, &instead);
-    ipc__buffer_release(&instead);
+  if (err != UV_EMSGSIZE && err != UV_ENOMEM) return err;
+  if (id.data != NULL) {
+    put_instead(&instead, id, err);
+  } else if (text->has_failed) {
+    instead.has_failed = 1;
+  } else {
+    put_each_instead(&instead, text, err);
   }
+  if (ipc__peer_answer(peer, &instead) != 0) ipc__peer_fail(peer, err);
+  ipc__buffer_release(&instead);
   return err;
 }
 
-/* Sends it, or lays it to the others of its batch. */
+/* Lays it to the others of its batch. */
+static int gather_answer(ipc__gather_t* gather,
+                         ipc__span_t id,
+                         const ipc__buffer_t* text) {
+  ipc__buffer_t instead = {0};
+  int err = 0;
+
+  if (gather->is_forgotten) return 0;
+  if (text->has_failed) {
+    err = UV_ENOMEM;
+    put_instead(&instead, id, err);
+    text = &instead;
+  }
+  ipc__buffer_add_text(&gather->text, gather->text.size == 0 ? "[" : ",");
+  ipc__buffer_add(&gather->text, text->data, text->size);
+  gather->text.has_failed |= text->has_failed;
+  ipc__buffer_release(&instead);
+  return err;
+}
+
 static int deliver(ipc_service_peer_t* peer,
                    ipc__gather_t* gather,
                    ipc__span_t id,
                    const ipc__buffer_t* text) {
-  if (gather == NULL) return send_answer(peer, id, text);
-  if (text->has_failed) return UV_ENOMEM;
-  if (gather->is_forgotten) return 0;
-  ipc__buffer_add_text(&gather->text, gather->text.size == 0 ? "[" : ",");
-  ipc__buffer_add(&gather->text, text->data, text->size);
-  return 0;
+  return gather == NULL ? send_answer(peer, id, text)
+                        : gather_answer(gather, id, text);
 }
 
 /* ---- Batches ------------------------------------------------------------ */
@@ -68,12 +103,14 @@ ipc__gather_t* ipc__gather_create(void) {
 }
 
 int ipc__gather_drop(ipc__gather_t* gather, ipc_service_peer_t* peer) {
+  static const ipc__span_t all = {NULL, 0};
   int err = 0;
 
   if (gather == NULL || --gather->waiting > 0) return 0;
-  if (gather->text.size > 0 && !gather->is_forgotten) {
+  if ((gather->text.size > 0 || gather->text.has_failed) &&
+      !gather->is_forgotten) {
     ipc__buffer_add_text(&gather->text, "]");
-    err = send_answer(peer, ipc__rpc_null_id, &gather->text);
+    err = send_answer(peer, all, &gather->text);
   }
   ipc__buffer_release(&gather->text);
   free(gather);
@@ -170,17 +207,18 @@ int ipc_service_reply_error(ipc_service_t* service,
                             const char* message,
                             json_t* data) {
   ipc__buffer_t text = {0};
-  json_t* words =
-      json_string(message == NULL ? ipc__rpc_message(code) : message);
+  json_t* words = NULL;
   request_t* request;
   int err = UV_EINVAL;
 
-  if (service == NULL || words == NULL) goto done;
+  if (message == NULL) message = ipc__rpc_message(code);
+  if (service == NULL || !ipc__text_is_utf8(message)) goto done;
   err = 0;
   if (number == 0) goto done;
   request = find(service, number);
   err = UV_ENOENT;
   if (request == NULL) goto done;
+  words = json_string(message);
   ipc__rpc_put_error(&text, id_of(request), code, words, data);
   err = answer(request, &text);
 
@@ -199,14 +237,12 @@ void ipc__request_refuse_with(ipc_service_peer_t* peer,
                               json_t* data) {
   json_t* message = json_string(ipc__rpc_message(code));
   ipc__buffer_t text = {0};
-  int err = UV_ENOMEM;
 
   peer->service->stats.refused_requests++;
-  if (message != NULL) {
-    ipc__rpc_put_error(&text, id, code, message, data);
-    err = deliver(peer, gather, id, &text);
+  ipc__rpc_put_error(&text, id, code, message, data);
+  if (deliver(peer, gather, id, &text) != 0) {
+    peer->service->stats.unsent_answers++;
   }
-  if (err != 0) peer->service->stats.unsent_answers++;
   json_decref(message);
   json_decref(data);
   ipc__buffer_release(&text);

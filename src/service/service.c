@@ -124,6 +124,15 @@ static void start_leaving(ipc_service_t* service) {
   }
 }
 
+/* Nobody waits for peers that take no answers. */
+static void hurry_peers(ipc_service_t* service) {
+  ipc__link_t* link;
+
+  for (link = service->peers.next; link != &service->peers; link = link->next) {
+    ipc__peer_hurry(IPC__HOLDER(ipc_service_peer_t, link, link));
+  }
+}
+
 static void on_grace_over(ipc__due_t* due) {
   start_leaving(IPC__HOLDER(ipc_service_t, quit_due, due));
 }
@@ -205,6 +214,7 @@ int ipc_service_close(ipc_service_t* service, ipc_service_close_cb cb) {
   service->is_closing = 1;
   service->on_close = cb;
   if (service->state < IPC__SERVICE_LEAVING) start_leaving(service);
+  hurry_peers(service);
   ipc__service_settle(service);
   return 0;
 }

@@ -85,6 +85,7 @@ struct ipc_service_peer_s {
   ipc__peer_state_t state;
   int name_is_claimed;
   int has_ended;
+  int failure; /* why we give it up; 0: we don't */
   int is_paused;
   int wants_room;     /* a send was refused for want of it */
   int close_is_asked; /* of the transport */
@@ -118,6 +119,10 @@ const ipc__service_settings_t* ipc__service_settings(
 int ipc__peer_send(ipc_service_peer_t* peer, const ipc__buffer_t* text);
 /* Sends an answer, or keeps it until there is room. */
 int ipc__peer_answer(ipc_service_peer_t* peer, const ipc__buffer_t* text);
+/* Gives it up, since it waits for something that it can't get. */
+void ipc__peer_fail(ipc_service_peer_t* peer, int status);
+/* Drops the answers that wait, and closes it, where it closes already. */
+void ipc__peer_hurry(ipc_service_peer_t* peer);
 /* Closes it, where all that keeps it is over. */
 void ipc__peer_check(ipc_service_peer_t* peer);
 /* Whether anything of it is still under way: answers to give, or to leave. */

@@ -40,6 +40,44 @@ size_t ipc__text_depth(const char* data, size_t size) {
   return most;
 }
 
+/* How many bytes the character has that the bytes begin with; 0: that isn't
+ * UTF-8, or there are none. */
+static size_t character(const char* data, size_t size) {
+  /* By its length: the least that needs it. */
+  static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
+  unsigned char first = size == 0 ? 0xff : (unsigned char) data[0];
+  size_t length = first < 0x80                    ? 1
+                  : first >= 0xc2 && first < 0xe0 ? 2
+                  : first >= 0xe0 && first < 0xf0 ? 3
+                  : first >= 0xf0 && first < 0xf5 ? 4
+                                                  : 0;
+  unsigned long code = length < 2 ? first : first & (0x7fu >> length);
+  size_t i;
+
+  if (length > size) return 0;
+  for (i = 1; i < length; i++) {
+    unsigned char c = (unsigned char) data[i];
+
+    if ((c & 0xc0) != 0x80) return 0;
+    code = code << 6 | (c & 0x3fu);
+  }
+  if (length > 1 && code < least[length]) return 0;
+  return (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff ? 0 : length;
+}
+
+int ipc__text_is_utf8(const char* text) {
+  size_t left = strlen(text);
+
+  while (left > 0) {
+    size_t length = character(text, left);
+
+    if (length == 0) return 0;
+    text += length;
+    left -= length;
+  }
+  return 1;
+}
+
 static int is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }

@@ -13,6 +13,9 @@ typedef struct ipc__span_s {
 /* The most arrays and objects that are open at the same time. Of any bytes. */
 size_t ipc__text_depth(const char* data, size_t size);
 
+/* Whether a NUL-terminated string is UTF-8. */
+int ipc__text_is_utf8(const char* text);
+
 /* The rest is for texts that have been parsed, and are known to be JSON; of
  * others the answer is wrong, but nothing is read beyond the end. */
 
