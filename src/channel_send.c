@@ -134,7 +134,7 @@ static ipc__record_t* add_record(ipc_channel_t* channel,
   record->cb = cb;
   record->arg = arg;
   record->op = NULL;
-  record->stays = record->is_told = 0;
+  record->stays = record->is_told = record->is_reply = 0;
   return record;
 }
 
@@ -169,6 +169,7 @@ int ipc__channel_submit(ipc_channel_t* channel, const ipc__send_t* send) {
   record = add_record(channel, &placed, send->cb, send->arg);
   record->op = send->op;
   record->stays = record->is_told = send->stays & 1u;
+  record->is_reply = send->kind == IPC__WIRE_REPLY;
   was_queued(channel, size);
   if (placed.is_lent) ipc__queue_copy_borrowed(&channel->traffic->queue);
   return 0;

@@ -150,21 +150,39 @@ static void write_failed(ipc_channel_t* channel, int status) {
   ipc__hub_due(channel->hub, channel);
 }
 
+/* Whether a large message, or a part of one, is yet to be written. */
+static int has_large_left(const ipc_channel_t* channel) {
+  const ipc__queue_t* queue = &channel->traffic->queue;
+  uint64_t written = ipc__channel_written_to(channel);
+  uint32_t i;
+
+  for (i = queue->records.count; i-- > 0;) {
+    const ipc__record_t* record = ipc__queue_record(queue, i);
+
+    if (record->end <= written) return 0;
+    if (record->size >= LARGE_MESSAGE) return 1;
+  }
+  return 0;
+}
+
 /* Whether the system's buffer may become larger, once, now that it is full: on
  * a socket of our own, where nothing is to be dropped while it waits. For small
  * messages only if the peer has made room before: one that doesn't read is to
  * hold no more of the system's memory. */
 static int may_grow(const ipc_channel_t* channel) {
   const ipc__settings_t* settings = &channel->hub->settings;
-  const ipc__queue_t* queue = &channel->traffic->queue;
 
   if (channel->has_grown || settings->out_bytes != 0) return 0;
   if (settings->slow_reader != IPC_CHANNEL_SLOW_BLOCK) return 0;
   if (channel->client != NULL && channel->client->is_nameless) return 0;
-  if (queue->records.count == 0) return 0;
-  return channel->has_made_room ||
-         ipc__queue_record(queue, queue->records.count - 1)->size >=
-             LARGE_MESSAGE;
+  return channel->has_made_room || has_large_left(channel);
+}
+
+static size_t size_of(const uv_buf_t* buffers, unsigned int count) {
+  size_t size = 0;
+
+  while (count-- > 0) size += buffers[count].len;
+  return size;
 }
 
 /* The first write of a server's, its hello, may hold replies already. Then it
@@ -197,6 +215,7 @@ void ipc__channel_write(ipc_channel_t* channel) {
     result = ipc__stream_write(&channel->stream, buffers, count);
     if (result > 0) {
       written(channel, (size_t) result);
+      if ((size_t) result == size_of(buffers, count)) continue; /* it fit */
       if (!may_grow(channel)) continue;
       channel->has_grown = 1;
       ipc__stream_grow(&channel->stream);

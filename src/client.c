@@ -241,6 +241,7 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   client->lost_at = ipc__channel_written_to(channel);
   client->restart_due = 1;
   client->is_reconnecting = 1;
+  channel->connection++; /* what it has asked can't be answered any more */
   channel->state = IPC__CONNECTING;
   ipc__channel_drop_kept(channel);
   channel->is_holding = 0;

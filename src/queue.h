@@ -40,10 +40,12 @@ typedef struct ipc__record_s {
   void* arg;
   struct ipc__op_s* op;   /* with a deadline; NULL: none */
   uint32_t size;          /* in the queue, what the framing adds included */
-  int16_t status;         /* of one that was withdrawn */
+  signed int status : 15; /* of one that was withdrawn */
   unsigned int head : 7;  /* bytes of the framing's, in front, */
   unsigned int tail : 7;  /* and behind */
   unsigned int stays : 1; /* not dropped for a later one */
+  /* A reply: good for this connection only, since nobody else has asked. */
+  unsigned int is_reply : 1;
   /* Not for cancelling: a call's or reply's, or timed out. */
   unsigned int is_told : 1;
 } ipc__record_t;
@@ -173,9 +175,10 @@ int ipc__queue_withdraw(ipc__hub_t* hub,
                         uint32_t i,
                         int status);
 
-/* Keeps only whole records that begin at `from` or later, behind a new head:
- * what the next connection begins with. The records before that end with
- * `status`. UV_ENOMEM: the queue is good for nothing but ipc__queue_drop. */
+/* Keeps only whole records that begin at `from` or later and are no replies,
+ * behind a new head: what the next connection begins with. The records before
+ * that end with `status`. UV_ENOMEM: the queue is good for nothing but
+ * ipc__queue_drop. */
 int ipc__queue_restart(ipc__hub_t* hub,
                        ipc__queue_t* queue,
                        uint64_t from,

@@ -77,7 +77,7 @@ static void move_to_withdrawn(ipc__queue_t* queue,
   slot->size -= slot->tail;
   slot->tail = 0;
   if (slot->size > gone) slot->size = gone;
-  slot->status = (int16_t) status;
+  slot->status = status;
   ipc__ring_remove(&queue->records, i, 1, sizeof(*slot));
 }
 
@@ -153,8 +153,9 @@ int ipc__queue_restart(ipc__hub_t* hub,
     record = ipc__queue_record(queue, i);
     if (record->end <= queue->released) {
       i++; /* complete; its callback is due */
-    } else if (ipc__record_start(record) < from) {
-      uint64_t gone = from - ipc__record_start(record);
+    } else if (record->is_reply || ipc__record_start(record) < from) {
+      uint64_t start = ipc__record_start(record);
+      uint64_t gone = start < from ? from - start : 0;
 
       if (gone > record->size) gone = record->size;
       move_to_withdrawn(queue, i, (uint32_t) gone, status);

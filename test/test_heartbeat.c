@@ -512,6 +512,40 @@ static void test_idle_timeout(void** state) {
   holds_at_some(ends_when_idle);
 }
 
+static int lost_status;
+
+static void on_lost(ipc_channel_t* channel,
+                    void* arg,
+                    int status,
+                    size_t sent) {
+  (void) channel;
+  (void) arg;
+  (void) sent;
+  lost_status = status;
+}
+
+/* UV_ETIMEDOUT would say of a send without a deadline that it goes on. */
+static void test_idle_send(void** state) {
+  static const uint8_t large[8 << 20];
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  ipc_client_options_set_idle_timeout(&pair.client_options, 50);
+  pair_open(&pair);
+  assert_int_equal(ipc_channel_pause(pair.accepted.channel), 0);
+  lost_status = 0;
+  assert_int_equal(ipc_channel_send(pair.client.channel, large, sizeof(large),
+                                    on_lost, NULL),
+                   0);
+  run_until(&pair.client.ends, 1);
+  assert_int_equal(pair.client.end_status, UV_ETIMEDOUT);
+  while (lost_status == 0) test_turn();
+  assert_int_equal(lost_status, UV_ECONNRESET);
+  assert_int_equal(ipc_channel_resume(pair.accepted.channel), 0);
+  pair_finish(&pair);
+}
+
 /* ---- By hand ------------------------------------------------------------ */
 
 static int pings;
@@ -677,6 +711,7 @@ int main(int argc, char** argv) {
       TEST(test_alive),
       TEST(test_one_sided),
       TEST(test_idle_timeout),
+      TEST(test_idle_send),
       TEST(test_pings),
       TEST(test_beats_by_hand),
       TEST(test_slow_message),

@@ -635,6 +635,54 @@ static void test_old_request(void** state) {
   finish_alive();
 }
 
+/* Nor may an answer that is too late for its connection go to the next one,
+ * whose first call has the same number. */
+static void reply_too_late(ipc_channel_t* channel,
+                           ipc_request_t request,
+                           const void* data,
+                           size_t size) {
+  (void) data;
+  (void) size;
+  asked = request;
+  if (keeps_silent) return;
+  assert_int_equal(ipc_channel_reply(channel, request, "!", 1), 0);
+  assert_int_equal(ipc_channel_disconnect(newest()->channel), 0);
+}
+
+static void reply_when_lost(ipc_channel_t* channel,
+                            ipc_channel_state_t state,
+                            int status) {
+  on_state(channel, state, status);
+  if (state != IPC_CHANNEL_RECONNECTING) return;
+  assert_int_equal(ipc_channel_reply(channel, asked, "!", 1), UV_ENOENT);
+}
+
+static void test_late_reply(void** state) {
+  (void) state;
+  prepare();
+  asked = 0;
+  replies = keeps_silent = 0;
+  ipc_client_options_on_request(&pair.client_options, reply_too_late);
+  ipc_client_options_on_state(&pair.client_options, reply_when_lost);
+  open_pair();
+  assert_int_equal(
+      ipc_channel_call(newest()->channel, "?", 1, -1, on_reply, NULL), 0);
+  run_until(&replies, 1);
+  assert_int_equal(reply_status, UV_ECANCELED);
+  side_close(newest());
+  keeps_silent = 1;
+  comes_back(UV_ECONNRESET);
+  asked = 0;
+  assert_int_equal(
+      ipc_channel_call(newest()->channel, "?", 1, -1, on_reply, NULL), 0);
+  while (asked == 0) test_turn();
+  assert_int_equal(replies, 1);
+  assert_int_equal(ipc_channel_reply(pair.client.channel, asked, "!", 1), 0);
+  run_until(&replies, 2);
+  assert_int_equal(reply_status, 0);
+  finish_alive();
+}
+
 static int receives;
 static char received[16];
 
@@ -870,6 +918,7 @@ int main(int argc, char** argv) {
       TEST(test_calls_across),
       TEST(test_calls_after_the_end),
       TEST(test_old_request),
+      TEST(test_late_reply),
       TEST(test_pending_receive),
       TEST(test_close_meanwhile),
       TEST(test_close_with_messages),
