@@ -343,6 +343,8 @@ def test_what_is_asked():
         "a": 1, "b": None, "c": {"d": [1.5, "é"]}, "ö": " ü "}
     assert params('["x", {}]') == ["x", {}]
     assert params(" {} ") == {}
+    assert params('["a\\u0000b"]') == params("-", stdin=b'["a\\u0000b"]') == ["a\0b"]
+    assert params('a:="\\u0000"') == {"a": "\0"}
     large = list(range(100000))
     assert params("-", stdin=json.dumps(large).encode()) == large
     assert ask(1, "--", "-m", "a=1") == ("1\n", {"method": "-m", "params": {"a": "1"}})

@@ -16,7 +16,8 @@ import threading
 sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
 from companion import (  # noqa: E402
-    PATIENCE, REFUSED, WORK, Tool, fresh, only_posix, run, text, wait_until)
+    IS_WINDOWS, PATIENCE, REFUSED, USAGE, WORK, Tool, fresh, only_posix, run, text,
+    wait_until)
 
 
 # ---- relay -------------------------------------------------------------------
@@ -200,6 +201,15 @@ def test_relay_nobody_behind():
                 assert client.recv(1) == b""
         assert not relay.is_gone()
         assert relay.err().count("absent") == 2
+
+
+def test_relay_to_itself():
+    """Each of its connections would be one more client of it."""
+    name = fresh()
+    run("relay", name, name).says(USAGE, name, "lead to itself")
+    if not IS_WINDOWS:
+        path = os.path.join(WORK, name + ".sock")
+        run("relay", path, name).says(USAGE, "to itself")
 
 
 def test_relay_of_our_own():

@@ -16,7 +16,7 @@ import unittest
 sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
 from companion import (  # noqa: E402
-    ERROR_REPLY, FINE, USAGE, WORK, fresh, run)
+    ERROR_REPLY, FAILED, FINE, PROGRAM, USAGE, WORK, fresh, run)
 
 TOOLS = os.path.join(sys.argv[2], "tools")
 BASH = os.path.join(TOOLS, "completions/ipc-channel.bash")
@@ -86,12 +86,21 @@ def test_help_is_about_the_program():
             else:
                 run(command, "x", option + "=1").says(USAGE, "takes no value")
         run(command, "x", "--help-").says(USAGE, "no such option")
+        run("help", command, "x").says(USAGE, "one argument too many: 'x'")
     for command in "connect", "listen":
         # A name that is none, so that nothing else happens.
         for framing in framings() - {"delimiter"}:
             run(command, "a/b", "--frame", framing).says(USAGE, "a/b")
         for form in forms():
             run(command, "a/b", "--output", form).says(USAGE, "a/b")
+
+
+def test_help_that_nobody_gets():
+    if not os.path.exists("/dev/full") or PROGRAM.endswith(".exe"):
+        raise unittest.SkipTest("there is no /dev/full here")
+    for words in ["--help"], ["--version"], ["listen", "--help"], ["help", "info"]:
+        with open("/dev/full", "wb") as full:
+            run(*words, stdout=full).says(FAILED, "standard output")
 
 
 def statuses(text, pattern):
@@ -256,6 +265,31 @@ def test_fish():
     assert {x.rstrip("=") for x in plain} | {"none", "length"} == framings()
     for form in re.findall(r"-x -a '(raw [^']*)'", text):
         assert set(form.split()) in (forms(), forms() - {"json"})
+
+
+def test_fish_names():
+    """Those of servers, and of files only what may be a name."""
+    fish = needs("fish")
+    if not hasattr(socket, "AF_UNIX"):
+        raise unittest.SkipTest("names are no files here")
+
+    def shown(line):
+        result = subprocess.run(
+            [fish, "--no-config", "-c", 'source $argv[1]; complete -C "$argv[2]"',
+             FISH, "ipc-channel " + line], cwd=WORK,
+            stdout=subprocess.PIPE, check=True, text=True)
+        return {x.split("\t")[0] for x in result.stdout.splitlines()}
+
+    name = fresh()
+    path = os.path.join(WORK, name + ".sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        files = set(os.listdir(WORK))
+        for line in "connect ", "info --json ", "relay x ", "wait ", "call ":
+            assert name in shown(line) and not shown(line) & files, line
+        assert not shown("listen ") & files
+        for line in "connect ", "listen ", "relay x ":
+            assert path in shown(line + WORK + "/"), line
 
 
 def test_zsh_takes_it():

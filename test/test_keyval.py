@@ -112,12 +112,12 @@ class Program:
         self.close_stdin()
 
 
-def start(name, path):
+def start(name, folder):
     """A daemon. The name of one that was killed may need a moment on Windows,
     until its clients have noticed."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        daemon = Program(KEYVALD, name, path)
+        daemon = Program(KEYVALD, name, folder)
         try:
             wait_until(lambda: daemon.out() or daemon.is_gone(), "ready")
         except AssertionError:
@@ -149,11 +149,12 @@ class Kept:
     def __init__(self):
         self.name = fresh()
         self.folder = os.path.join(WORK, fresh())
-        self.path = os.path.join(self.folder, "keys")
+        self.path = os.path.join(self.folder, self.name + ".json")
+        self.temp = os.path.join(self.folder, self.name + ".tmp")
         os.mkdir(self.folder)
 
     def start(self):
-        return start(self.name, self.path)
+        return start(self.name, self.folder)
 
     def run(self, *args, status=0):
         return run(self.name, *args, status=status)
@@ -245,6 +246,31 @@ def test_wrong_calls():
             assert program.wait() == 2 and "usage" in program.err()
 
 
+def test_words_that_are_not_what_they_seem():
+    kept = Kept()
+    with kept.start():
+        kept.run("set", "a", '"x\\u0000y"')
+        assert kept.run("get", "a") == "x\0y"
+        if not IS_WINDOWS:
+            # None of them may take the place of one that is no text.
+            assert "UTF-8" in kept.run("delete", b"\xff", "a", status=2)
+            assert "UTF-8" in kept.run("set", b"\xff", "a", "b", status=2)
+            assert "UTF-8" in kept.run(b"\xff", status=2)
+        assert kept.run("list") == {"a": "x\0y"}
+
+
+@only_posix
+def test_an_output_that_takes_nothing():
+    if not os.path.exists("/dev/full"):
+        raise unittest.SkipTest("there is no /dev/full here")
+    kept = Kept()
+    with kept.start(), open("/dev/full", "wb") as full:
+        kept.run("set", "a", "1")
+        result = subprocess.run([KEYVALCTL, kept.name, "get", "a"], stdout=full,
+                                stderr=subprocess.PIPE, check=False)
+        assert result.returncode == 1 and b"output" in result.stderr, result
+
+
 # ---- Those who watch ---------------------------------------------------------
 
 
@@ -302,11 +328,22 @@ def test_one_daemon_a_name():
         raise unittest.SkipTest("Wine lets a second server have a pipe's name")
     kept = Kept()
     with kept.start() as daemon:
-        with Program(KEYVALD, kept.name, kept.path + "2") as second:
+        with Program(KEYVALD, kept.name, WORK) as second:
             assert second.wait() == 1
             assert "in use" in second.err()
             assert f"process {daemon.process.pid}:" in second.err()
         assert kept.run("set", "a", "1") is True
+
+
+def test_names_that_are_paths():
+    """Two of them could have the same file."""
+    folder = os.path.join(WORK, fresh())
+    os.mkdir(folder)
+    for name in os.path.join(WORK, "x.sock"), "\\\\.\\pipe\\x":
+        with Program(KEYVALD, name, folder) as daemon:
+            assert daemon.wait() == 2
+            assert "no path" in daemon.err()
+    assert os.listdir(folder) == []
 
 
 def test_bad_files_stay_as_they_are():
@@ -314,14 +351,14 @@ def test_bad_files_stay_as_they_are():
     for content in "", "{", '{"a": 1', "[1]", "7", "{} {}", "\0":
         with open(kept.path, "w", encoding="utf-8") as file:
             file.write(content)
-        with Program(KEYVALD, kept.name, kept.path) as daemon:
+        with Program(KEYVALD, kept.name, kept.folder) as daemon:
             assert daemon.wait() == 1, content
             assert kept.path in daemon.err(), daemon.err()
         with open(kept.path, encoding="utf-8") as file:
             assert file.read() == content
     os.remove(kept.path)
     os.mkdir(kept.path)
-    with Program(KEYVALD, kept.name, kept.path) as daemon:
+    with Program(KEYVALD, kept.name, kept.folder) as daemon:
         assert daemon.wait() == 1
     os.rmdir(kept.path)
     with kept.start():
@@ -330,25 +367,25 @@ def test_bad_files_stay_as_they_are():
 
 def test_what_a_kill_has_left_is_written_over():
     kept = Kept()
-    with open(kept.path + ".tmp", "w", encoding="utf-8") as file:
+    with open(kept.temp, "w", encoding="utf-8") as file:
         file.write('{"half": "of ' + "x" * 1000)
     with kept.start():
         assert kept.run("list") == {}
         assert kept.run("set", "a", "1") is True
         assert read(kept.path) == {"a": 1}
-    assert os.listdir(kept.folder) == ["keys"]
+    assert os.listdir(kept.folder) == [kept.name + ".json"]
 
 
 def test_writes_that_fail():
     kept = Kept()
     with kept.start() as daemon:
         kept.run("set", "a", "1")
-        os.mkdir(kept.path + ".tmp")
+        os.mkdir(kept.temp)
         assert f'"code": {NOT_SAVED}' in kept.run("set", "a", "2", status=1)
         kept.run("set", "b", "2", status=1)
         kept.run("delete", "a", status=1)
         assert kept.run("list") == {"a": 1} == read(kept.path)
-        os.rmdir(kept.path + ".tmp")
+        os.rmdir(kept.temp)
         kept.run("set", "c", "3")
         assert kept.run("list") == {"a": 1, "c": 3} == read(kept.path)
         shutil.rmtree(kept.folder)
@@ -515,20 +552,20 @@ def test_changes_wait_together_and_nobody_else_does():
     kept = Kept()
     with kept.start(), Peer(kept.name) as peer, Peer(kept.name) as other:
         assert peer.ask(0, "set", ["a", 0])["result"] is True
-        os.mkfifo(kept.path + ".tmp")
+        os.mkfifo(kept.temp)
         peer.say(1, "set", ["a", 1])
         for number in range(2, 50):
             peer.say(number, "set", [f"k{number}", number])
         peer.say(50, "delete", ["k2"])
         assert peer.ask(51, "get", ["k3"])["error"]["code"] == NO_SUCH_KEY
         assert other.ask(1, "list", [])["result"] == {"a": 0}
-        assert read_fifo(kept.path + ".tmp", 2) == [
+        assert read_fifo(kept.temp, 2) == [
             {"a": 1}, {"a": 0, **{f"k{n}": n for n in range(3, 50)}}]
         for number in range(1, 51):
             answer = peer.hear()
             assert answer["id"] == number, answer
             assert answer["error"]["code"] == NOT_SAVED, answer
-        os.remove(kept.path + ".tmp")
+        os.remove(kept.temp)
         assert peer.ask(60, "set", ["b", 1])["result"] is True
         assert read(kept.path) == {"a": 0, "b": 1}
 
@@ -539,7 +576,7 @@ def test_an_end_in_good_order():
     for number in signal.SIGINT, signal.SIGTERM:
         kept = Kept()
         with kept.start() as daemon, Peer(kept.name) as peer:
-            os.mkfifo(kept.path + ".tmp")
+            os.mkfifo(kept.temp)
             peer.say(1, "set", ["a", 1])
             peer.ask(0, "list", [])
             daemon.process.send_signal(number)
@@ -556,7 +593,7 @@ def test_an_end_in_good_order():
             assert peer.hear()["error"]["code"] == NO_SUCH_KEY
             with Peer(kept.name) as late:
                 assert late.ask(1, "list", [])["result"] == {}
-            read_fifo(kept.path + ".tmp", 1 if refused == 2 else 2)
+            read_fifo(kept.temp, 1 if refused == 2 else 2)
             for early in range(1, refused):
                 answer = peer.hear()
                 assert answer["id"] == early

@@ -158,7 +158,17 @@ int arguments_connect(char** words, arguments_t* arguments) {
 }
 
 int arguments_relay(char** words, arguments_t* arguments) {
-  return parse(words, relay_options, 2, arguments);
+  ipc_name_info_t front;
+  ipc_name_info_t back;
+  int status = parse(words, relay_options, 2, arguments);
+
+  if (status != 0) return status;
+  ipc_name_resolve(arguments->names[0], &front);
+  ipc_name_resolve(arguments->names[1], &back);
+  if (strcmp(front.os_name, back.os_name) != 0) return 0;
+  /* Each of its connections would be one more client of it. */
+  return report_usage("a relay can't lead to itself: '%s'",
+                      arguments->names[0]);
 }
 
 int arguments_info(char** words, arguments_t* arguments) {

@@ -115,10 +115,7 @@ static int measure(const bench_plan_t* plan) {
   run(bench);
   status = bench->status;
   if (status == STATUS_OK && plan->json) bench_print_json(bench);
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    report(NULL, "standard output: can't be written");
-    status = STATUS_FAILED;
-  }
+  if (report_flush() != STATUS_OK) status = STATUS_FAILED;
   goto done;
 
 fail:

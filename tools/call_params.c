@@ -12,6 +12,9 @@
 
 #define READ_BYTES (16 << 10)
 
+/* Any value; also one with NULs in strings, which results may have too. */
+#define DECODE (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
+
 /* Says where JSON is wrong; its words may hold what was typed. */
 static int report_json(const char* what, json_error_t* error) {
   char* at;
@@ -28,8 +31,7 @@ static int take_whole(call_t* call, const char* text, size_t size) {
   json_t* value;
 
   /* Also what is no container: it is told in words what is asked for. */
-  value =
-      json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+  value = json_loadb(text, size, DECODE, &error);
   if (value == NULL) return report_json("PARAMS", &error);
   if (!json_is_object(value) && !json_is_array(value)) {
     json_decref(value);
@@ -90,7 +92,7 @@ static json_t* member_of(const char* key, const char* text, int is_json) {
     if (value == NULL) report_usage("the value of '%s' isn't UTF-8", key);
     return value;
   }
-  value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+  value = json_loads(text, DECODE, &error);
   if (value == NULL) report_json(key, &error);
   return value;
 }

@@ -253,5 +253,5 @@ int help_print(const char* command) {
     part = helps[i].parts;
   }
   for (; *part != NULL; part++) fputs(*part, stdout);
-  return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
+  return report_flush();
 }

@@ -25,7 +25,7 @@ static int print_version(void) {
 
   printf("ipc-channel %u.%u.%u\n", version >> 16, version >> 8 & 0xff,
          version & 0xff);
-  return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
+  return report_flush();
 }
 
 static int is_help(const char* word) {
@@ -55,7 +55,9 @@ static int run(char** words) {
   words++;
   question = find_question(words);
   if (strcmp(command, "help") == 0) {
-    return help_print(question == NULL ? *words : NULL);
+    if (question != NULL) return help_print(NULL);
+    if (*words == NULL || words[1] == NULL) return help_print(*words);
+    return report_usage("one argument too many: '%s'", words[1]);
   }
   for (i = 0; i < COUNT(commands); i++) {
     if (strcmp(commands[i].word, command) == 0) break;

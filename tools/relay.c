@@ -11,6 +11,7 @@
 #include "progress.h"
 #include "report.h"
 #include "stop.h"
+#include "words.h"
 
 typedef struct relay_s {
   const char* listen_name;
@@ -40,9 +41,6 @@ typedef struct pair_s {
   side_t front; /* the client */
   side_t back;  /* the server */
 } pair_t;
-
-/* The wait for a connection to the server: the library's default. */
-#define TIMEOUT_MS 5000
 
 /* What has been sent still arrives: a close writes the queue out first. */
 static void close_pair(pair_t* pair) {
@@ -128,7 +126,7 @@ static void on_connect(ipc_channel_t* channel, int status) {
   if (status == 0) return;
   if (status != UV_ECANCELED) {
     report_connect(side->pair->relay->connect_name, status, channel,
-                   TIMEOUT_MS);
+                   WORDS_TIMEOUT_MS);
   }
   close_pair(side->pair);
 }
@@ -142,7 +140,7 @@ static int connect_back(pair_t* pair) {
 
   ipc_client_options_init(&options, name);
   ipc_client_options_set_framing(&options, IPC_CHANNEL_FRAMING_RAW);
-  ipc_client_options_set_connect_timeout(&options, TIMEOUT_MS);
+  ipc_client_options_set_connect_timeout(&options, WORDS_TIMEOUT_MS);
   ipc_client_options_set_close_timeout(&options, IPC_CHANNEL_INFINITE);
   ipc_client_options_on_connect(&options, on_connect);
   ipc_client_options_on_message(&options, on_message);

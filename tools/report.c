@@ -32,6 +32,12 @@ int report_usage(const char* format, ...) {
   return STATUS_USAGE;
 }
 
+int report_flush(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return STATUS_OK;
+  report(NULL, "standard output: can't be written");
+  return STATUS_FAILED;
+}
+
 int report_options(const char* name,
                    int error,
                    const ipc_client_options_t* options) {

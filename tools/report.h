@@ -45,4 +45,8 @@ int report_connect(const char* name,
                    int timeout_ms);
 int report_end(const char* name, int error);
 
+/* Ends what was printed with stdio: the exit status, after a line if standard
+ * output hasn't taken it. */
+int report_flush(void);
+
 #endif /* IPC_CHANNEL_TOOL_REPORT_H */

@@ -16,8 +16,7 @@ static int show(json_t* message) {
 
   if (shown == NULL) shown = json_object_get(message, "params");
   if (json_dumpf(shown, file, JSON_ENCODE_ANY) != 0) file = stderr;
-  fputs("\n", file);
-  fflush(file);
+  if (fputs("\n", file) < 0 || fflush(file)) perror("output"), file = stderr;
   json_decref(message);
   return code == 1 ? 3 : code < -32600 && code > -32603 ? 2 : file == stderr;
 }
@@ -25,25 +24,26 @@ static int show(json_t* message) {
 int main(int argc, char** argv) {
   int is_watch = argc > 2 && strcmp(argv[2], "watch") == 0;
   int never = IPC_CHANNEL_INFINITE;
+  size_t any = JSON_DECODE_ANY | JSON_ALLOW_NUL;
   json_t* call = argc < 3 ? NULL : json_array();
   ipc_client_options_t options;
   ipc_channel_t* channel;
   const void* data;
   char* text;
   size_t size;
-  int status = 0, err;
+  int status = 0, err = 0;
 
   if (argc < 3) return fputs("usage: keyvalctl NAME METHOD ...\n", stderr), 2;
   for (int i = 3; i < argc; i++) {
-    json_t* value = i == 4 ? json_loads(argv[i], JSON_DECODE_ANY, NULL) : NULL;
+    json_t* value = i == 4 ? json_loads(argv[i], any, NULL) : NULL;
 
-    json_array_append_new(call, value ? value : json_string(argv[i]));
+    err |= json_array_append_new(call, value ? value : json_string(argv[i]));
   }
   call = json_pack("{s:s,s:i,s:s,s:o}", "jsonrpc", "2.0", "id", 1, "method",
                    argv[2], "params", call);
-  text = json_dumps(call, JSON_COMPACT);
+  text = err ? NULL : json_dumps(call, JSON_COMPACT);
   json_decref(call);
-  if (text == NULL) return 2;
+  if (text == NULL) return fputs("keyvalctl: it isn't UTF-8\n", stderr), 2;
   ipc_client_options_init(&options, argv[1]);
   ipc_client_options_set_framing(&options, IPC_CHANNEL_FRAMING_DELIMITER);
   ipc_client_options_set_wait_for_server(&options, is_watch);

@@ -1,8 +1,8 @@
-/* Keeps keys and their values, any JSON, in a file: keyvald NAME FILE. Speaks
- * JSON-RPC 2.0, a line a message. What it tells, in an answer or to those who
- * watch, is in the file and outlives a kill: that is written anew, beside
- * itself and for all changes that wait, and renamed. A file has one daemon at a
- * time. */
+/* Keeps keys and their values, any JSON, in FOLDER/NAME.json: keyvald NAME
+ * FOLDER. Speaks JSON-RPC 2.0, a line a message. What it tells, in an answer or
+ * to those who watch, is in the file and outlives a kill: that is written anew,
+ * beside itself and for all changes that wait, and renamed. The name, which one
+ * daemon can have, guards it too. */
 #include <ipc_service.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static json_t* entries; /* what is in the file */
 static json_t* writing; /* changes: a "request", its "key", a "value" or none */
 static json_t* waiting; /* the same, for the next time */
 static int status, is_leaving;
-static char *path, temp[8192], folder[8192];
+static char path[8192], temp[8192], *folder;
 static char* text; /* the thread's while it writes, as are status and fs */
 static uv_fs_t fs;
 static uv_work_t work;
@@ -198,11 +198,11 @@ int main(int argc, char** argv) {
   ipc_peer_t who;
   int i, err;
 
-  if (argc != 3) return fputs("usage: keyvald NAME FILE\n", stderr), 2;
-  path = argv[2];
-  snprintf(temp, sizeof(temp), "%s.tmp", path);
-  for (i = (int) strlen(path); i > 0 && path[i - 1] != '/'; i--) continue;
-  snprintf(folder, sizeof(folder), "%.*s.", i, path);
+  if (argc != 3 || strpbrk(argv[1], "/\\") != NULL)
+    return fputs("usage: keyvald NAME FOLDER, no path as a name\n", stderr), 2;
+  folder = argv[2];
+  snprintf(path, sizeof(path), "%s/%s.json", folder, argv[1]);
+  snprintf(temp, sizeof(temp), "%s/%s.tmp", folder, argv[1]);
   waiting = json_array();
   ipc_service_options_init(&options);
   ipc_server_options_init(&endpoint, argv[1]);

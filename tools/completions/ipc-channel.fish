@@ -44,9 +44,14 @@ complete -c ipc-channel -n __ipc_channel_has_no_command -a bench -d 'Measure an 
 complete -c ipc-channel -n __ipc_channel_has_no_command -a help -d 'Tell what a command does'
 complete -c ipc-channel -n '__ipc_channel_is help' -a 'listen connect relay info wait call bench'
 
-# A path is a name too.
-complete -c ipc-channel -n '__ipc_channel_is listen relay' -F
-complete -c ipc-channel -n '__ipc_channel_is connect relay info wait call bench' -F -a '(__ipc_channel_names)'
+# A name with a slash is an absolute path.
+function __ipc_channel_is_path
+    __ipc_channel_is listen connect relay info wait call bench
+    and string match -q '/*' -- (commandline -ct)
+end
+
+complete -c ipc-channel -n __ipc_channel_is_path -F
+complete -c ipc-channel -n '__ipc_channel_is connect relay info wait call bench' -a '(__ipc_channel_names)'
 
 complete -c ipc-channel -n '__ipc_channel_is listen connect call' -l frame -x -a '(__ipc_channel_framings)' -d 'How messages are told apart'
 complete -c ipc-channel -n '__ipc_channel_is listen connect' -l frame -x -a 'none' -d 'How messages are told apart'
