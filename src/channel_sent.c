@@ -156,8 +156,9 @@ void ipc__channel_complete_sends(ipc_channel_t* channel) {
   if (!is_hopeless(channel)) return;
   /* A record is complete at the byte where it ends, so they go first. */
   status = channel->error != 0 ? channel->error : UV_ECANCELED;
-  /* That is for a send's own deadline, behind which it may still complete. */
-  if (status == UV_ETIMEDOUT) status = UV_ECONNRESET;
+  /* That is for a send's own deadline, behind which it may still complete, or
+   * where there was never a connection. */
+  if (status == UV_ETIMEDOUT && channel->was_open) status = UV_ECONNRESET;
   while (ipc__queue_pop(&channel->traffic->queue, 1, &record)) {
     if (record.status != 0) { /* withdrawn in one of these callbacks */
       call_back(channel, &record, record.status, message_size(&record));
