@@ -22,16 +22,16 @@ static ipc_service_stats_t stats_of(const party_t* party) {
  */
 
 /* A server without the service: it has one channel at a time. */
-typedef struct host_s {
+typedef struct daemon_s {
   ipc_server_t* server;
   ipc_channel_t* channel; /* NULL: none */
   int opens;
   int messages;
   int answers; /* to "1", which only the first connection asked */
-} host_t;
+} daemon_t;
 
 static void on_opened(ipc_server_t* server, ipc_channel_t* channel) {
-  host_t* host = ipc_server_data(server);
+  daemon_t* host = ipc_server_data(server);
 
   ipc_channel_set_data(channel, host);
   host->channel = channel;
@@ -41,7 +41,7 @@ static void on_opened(ipc_server_t* server, ipc_channel_t* channel) {
 static void on_host_message(ipc_channel_t* channel,
                             const void* data,
                             size_t size) {
-  host_t* host = ipc_channel_data(channel);
+  daemon_t* host = ipc_channel_data(channel);
   json_t* message = json_loadb(data, size, 0, NULL);
 
   host->messages++;
@@ -53,13 +53,13 @@ static void on_host_message(ipc_channel_t* channel,
 
 static void on_host_closed(ipc_channel_t* channel,
                            const ipc_close_result_t* result) {
-  host_t* host = ipc_channel_data(channel);
+  daemon_t* host = ipc_channel_data(channel);
 
   (void) result;
   if (host->channel == channel) host->channel = NULL;
 }
 
-static void host_open(host_t* host) {
+static void host_open(daemon_t* host) {
   memset(host, 0, sizeof(*host));
   ipc_server_options_on_connection(&duo.server_options, on_opened);
   ipc_server_options_on_message(&duo.server_options, on_host_message);
@@ -69,12 +69,12 @@ static void host_open(host_t* host) {
       0);
 }
 
-static void host_say(host_t* host, const char* text) {
+static void host_say(daemon_t* host, const char* text) {
   assert_int_equal(
       ipc_channel_send_copy(host->channel, text, strlen(text), NULL, NULL), 0);
 }
 
-static void host_close(host_t* host) {
+static void host_close(daemon_t* host) {
   if (host->channel != NULL) ipc_channel_close(host->channel);
   ipc_server_close(host->server, NULL);
 }
@@ -84,7 +84,7 @@ static void host_close(host_t* host) {
 static void test_stale_answers(void** state) {
   static char big[600001];
   said_t said = {0};
-  host_t host;
+  daemon_t host;
   int i;
 
   (void) state;
