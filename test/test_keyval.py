@@ -3,83 +3,36 @@
 kept from writing its file, with several clients.
 
 usage: test_keyval.py KEYVALD KEYVALCTL IPC_CHANNEL
-
-Windows programs run through MESON_EXE_WRAPPER where there is one. Their output
-goes to files: under Wine a program can't open a Unix pipe as its output.
 """
 
-import atexit
 import contextlib
 import json
 import os
 import random
-import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.dont_write_bytecode = True  # the source folder stays clean
+import companion  # noqa: E402
 import tap  # noqa: E402
+from companion import (  # noqa: E402
+    IS_WINDOWS, PATIENCE, WORK, WRAPPER, fresh, only_posix, wait_until)
 
 KEYVALD, KEYVALCTL, COMPANION = sys.argv[1:]
-WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
-IS_WINDOWS = KEYVALD.endswith(".exe")
-
-# Only so that a hanging test fails.
-PATIENCE = 60
 
 NO_SUCH_KEY, NOT_SAVED, SHUTTING_DOWN, INVALID_PARAMS = 1, 2, -32000, -32602
 
-# In /tmp, since a socket's path has to be short.
-WORK = tempfile.mkdtemp(prefix="ipck-", dir=None if os.name == "nt" else "/tmp")
-os.environ["XDG_RUNTIME_DIR"] = WORK
-atexit.register(shutil.rmtree, WORK, True)
 
-counter = 0
-
-
-def fresh():
-    global counter
-    counter += 1
-    return f"ipc-keyval-{os.getpid()}-{counter}"
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.005)
-
-
-def only_posix(test):
-    def run():
-        if IS_WINDOWS:
-            raise unittest.SkipTest("needs Unix sockets, FIFOs or signals")
-        test()
-    return run
-
-
-class Program:
-    """One that runs. What it prints, errors aside, is in a file."""
-
-    def __init__(self, *command, stdin=subprocess.DEVNULL):
-        self.out_path = os.path.join(WORK, fresh())
-        self.err_path = os.path.join(WORK, fresh())
-        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
-            self.process = subprocess.Popen(
-                WRAPPER + list(command), stdin=stdin, stdout=out, stderr=err)
+class Program(companion.Program):
+    """One that runs, and prints text."""
 
     def out(self):
         with open(self.out_path, encoding="utf-8") as file:
-            return file.read()
-
-    def err(self):
-        with open(self.err_path, encoding="utf-8") as file:
             return file.read()
 
     def values(self):
@@ -87,29 +40,13 @@ class Program:
         lines = self.out().split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
-    def is_gone(self):
-        return self.process.poll() is not None
-
     def kill(self):
         self.process.kill()
         self.process.wait()
 
-    def wait(self):
-        return self.process.wait(PATIENCE)
-
     def close_stdin(self):
-        if self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if not self.is_gone():
-            self.process.kill()
-        self.process.wait()
-        self.close_stdin()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
 
 
 def start(name, folder):
