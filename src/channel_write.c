@@ -90,7 +90,8 @@ static int is_early(const ipc_channel_t* channel) {
   return channel->state == IPC__GREETING && !channel->is_server;
 }
 
-/* The same where only messages are in the queue, and no others' frames. */
+/* How much of a queue may be written in which there are only messages, no
+ * frames of ours. */
 static size_t message_limit(const ipc_channel_t* channel) {
   /* A write is a packet. */
   if (ipc__channel_is_packet(channel)) {
@@ -178,13 +179,6 @@ static int may_grow(const ipc_channel_t* channel) {
   return channel->has_made_room || has_large_left(channel);
 }
 
-static size_t size_of(const uv_buf_t* buffers, unsigned int count) {
-  size_t size = 0;
-
-  while (count-- > 0) size += buffers[count].len;
-  return size;
-}
-
 /* The first write of a server's, its hello, may hold replies already. Then it
  * says as well what was taken: a client that wanted no more than that may go
  * without another question. */
@@ -215,7 +209,7 @@ void ipc__channel_write(ipc_channel_t* channel) {
     result = ipc__stream_write(&channel->stream, buffers, count);
     if (result > 0) {
       written(channel, (size_t) result);
-      if ((size_t) result == size_of(buffers, count)) continue; /* it fit */
+      if ((size_t) result == ipc__pieces_size(buffers, count)) continue;
       if (!may_grow(channel)) continue;
       channel->has_grown = 1;
       ipc__stream_grow(&channel->stream);
