@@ -45,8 +45,12 @@ class Peer:
         self.connection.sendall(text.encode() + b"\n")
 
     def hear(self):
-        """None: the end."""
-        line = self.lines.readline()
+        """None: the end, which is a reset on Linux when the other end left
+        something unread."""
+        try:
+            line = self.lines.readline()
+        except ConnectionResetError:
+            return None
         return json.loads(line) if line else None
 
     def ask(self, value):
