@@ -302,6 +302,17 @@ def test_bad_files_stay_as_they_are():
         assert kept.run("list") == {}
 
 
+def test_a_folder_that_is_missing_or_none():
+    kept = Kept()
+    with open(kept.path, "w", encoding="utf-8"):
+        pass
+    for folder in os.path.join(kept.folder, "missing"), kept.path:
+        with Program(KEYVALD, fresh(), folder) as daemon:
+            assert daemon.wait() == 1, folder
+            assert folder in daemon.err(), daemon.err()
+            assert "ready" not in daemon.out()
+
+
 def test_what_a_kill_has_left_is_written_over():
     kept = Kept()
     with open(kept.temp, "w", encoding="utf-8") as file:

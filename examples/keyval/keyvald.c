@@ -178,13 +178,13 @@ static const ipc_service_method_t methods[] = {
     {"watch", "As list; then \"changed\" is told.", some, "an object"},
 };
 
-/* A file that is missing is an empty one; a bad one stays as it is. */
+/* A missing file is empty if it can be made; a bad one stays as it is. */
 static int load(void) {
-  int err = done(uv_fs_access(NULL, &fs, path, 0, NULL));
+  int is_new = done(uv_fs_access(NULL, &fs, path, 0, NULL)) == UV_ENOENT &&
+               done(uv_fs_access(NULL, &fs, folder, 2 /* W_OK */, NULL)) == 0;
   json_error_t why = {0};
 
-  entries = json_load_file(path, JSON_ALLOW_NUL, &why);
-  if (err == UV_ENOENT) entries = json_object();
+  entries = is_new ? json_object() : json_load_file(path, JSON_ALLOW_NUL, &why);
   if (json_is_object(entries)) return 0;
   fprintf(stderr, "keyvald: %s: %s\n", path, entries ? "no object" : why.text);
   return UV_EINVAL;
@@ -227,8 +227,7 @@ int main(int argc, char** argv) {
   }
   if (err != 0) fprintf(stderr, "%s: %s\n", argv[1], uv_strerror(err));
   if (err == 0) err = load();
-  if (err == 0) puts("ready");
-  fflush(stdout);
+  if (err == 0) puts("ready"), fflush(stdout);
   if (err != 0) ipc_service_close(keyval, NULL);
   uv_run(uv_default_loop(), UV_RUN_DEFAULT);
   return err != 0;
