@@ -3,8 +3,9 @@
  * -fsanitize=fuzzer it is a libFuzzer target; without, an ordinary test over a
  * small corpus and a fixed series of mutations.
  *
- *   clang -std=c11 -D_XOPEN_SOURCE=700 -DIPC_CHANNEL_FUZZER
- * -DIPC_CHANNEL_STATIC -Iinclude -Isrc -fsanitize=fuzzer,address,undefined
+ *   clang -std=c11 -D_XOPEN_SOURCE=700 -DIPC_CHANNEL_FUZZER \
+ *     -DIPC_CHANNEL_STATIC -Iinclude -Isrc \
+ *     -fsanitize=fuzzer,address,undefined \
  *     test/fuzz_framing.c test/decode_walk.c src/framing.c
  */
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "decode_walk.h"
+#include "fuzz_corpus.h"
 
 /* The first bytes of an input choose the format, and how the rest comes. */
 #define CHOICE_BYTES 8
@@ -134,8 +136,6 @@ static void compare(const ipc__format_t* format,
   }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ipc__format_t format;
   size_t max;
@@ -155,7 +155,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 #include "harness.h"
 
 #define MUTATIONS 20000
-#define ENTRY_BYTES 256
 
 static const struct {
   uint8_t choice[CHOICE_BYTES];
@@ -172,8 +171,7 @@ static const struct {
     {{4, 0, 0, 0, 0, 255, 8, 8}, "999999999:one,"},
 };
 
-static uint8_t corpus[TEST_COUNT(entries)][ENTRY_BYTES];
-static size_t sizes[TEST_COUNT(entries)];
+static fuzz_corpus_t corpus[TEST_COUNT(entries)];
 
 static void make_corpus(void) {
   size_t i;
@@ -182,71 +180,26 @@ static void make_corpus(void) {
   for (i = 0; i < TEST_COUNT(entries); i++) {
     size_t length = strlen(entries[i].text);
 
-    memcpy(corpus[i], entries[i].choice, CHOICE_BYTES);
-    memcpy(corpus[i] + CHOICE_BYTES, entries[i].text, length);
-    sizes[i] = CHOICE_BYTES + length;
+    memcpy(corpus[i].bytes, entries[i].choice, CHOICE_BYTES);
+    memcpy(corpus[i].bytes + CHOICE_BYTES, entries[i].text, length);
+    corpus[i].size = CHOICE_BYTES + length;
   }
 }
 
-static uint32_t seed;
-
-static uint32_t next_random(uint32_t below) {
-  seed = seed * 1664525u + 1013904223u;
-  return (seed >> 8) % below;
-}
-
-static void mutate(uint8_t* bytes, size_t* size) {
-  static const uint8_t favourites[] = {0,   1,    '\r', '\n', ':',
-                                       '9', 0x7f, 0x80, 0xfc, 0xff};
-  uint32_t edits = 1 + next_random(4);
-
-  while (edits-- > 0) {
-    switch (next_random(4)) {
-      case 0:
-        *size = next_random(ENTRY_BYTES + 1);
-        break;
-      case 1:
-        bytes[next_random(ENTRY_BYTES)] ^= (uint8_t) (1u << next_random(8));
-        break;
-      case 2:
-        bytes[next_random(ENTRY_BYTES)] =
-            favourites[next_random(sizeof(favourites))];
-        break;
-      default:
-        memmove(bytes + 8 + next_random(64), bytes + 8 + next_random(64), 100);
-        break;
-    }
-  }
-}
+/* Ends of lines and digits, lengths, and what the codecs give meaning. */
+static const char favourites[] = "\0\1\r\n:9\177\200\374\377";
 
 static void test_corpus(void** state) {
-  size_t i, size;
-
   (void) state;
   make_corpus();
-  for (i = 0; i < TEST_COUNT(sizes); i++) {
-    for (size = 0; size <= sizes[i]; size++) {
-      LLVMFuzzerTestOneInput(corpus[i], size);
-    }
-  }
+  fuzz_beginnings(corpus, TEST_COUNT(corpus));
 }
 
 static void test_mutations(void** state) {
-  uint8_t bytes[ENTRY_BYTES];
-  size_t size;
-  int i;
-
   (void) state;
   make_corpus();
-  seed = 20240229;
-  for (i = 0; i < MUTATIONS; i++) {
-    uint32_t from = next_random(TEST_COUNT(sizes));
-
-    memcpy(bytes, corpus[from], sizeof(bytes));
-    size = sizes[from];
-    mutate(bytes, &size);
-    LLVMFuzzerTestOneInput(bytes, size);
-  }
+  fuzz_mutations(corpus, TEST_COUNT(corpus), favourites, sizeof(favourites) - 1,
+                 MUTATIONS);
 }
 
 int main(int argc, char** argv) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "fuzz_corpus.h"
 #include "wire.h"
 
 /* Any sixteen bytes are a hello whose meaning survives the encoder, or none. */
@@ -57,8 +58,6 @@ static int check_frames(const uint8_t* data, size_t size, uint32_t max) {
   return count;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_hello(data, size);
   check_frames(data, size, 1000);
@@ -76,87 +75,43 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 #define MUTATIONS 200000
 
-static uint8_t corpus[8][256];
-static size_t sizes[8];
+static fuzz_corpus_t corpus[8];
 
 static void make_corpus(void) {
   uint8_t* out;
   size_t n;
 
   memset(corpus, 0, sizeof(corpus));
-  memset(sizes, 0, sizeof(sizes));
-  sizes[1] = test_put_hello(corpus[1], 0, 16 << 20);
-  sizes[2] = test_put_frame(corpus[2], 0x80, "hello", 5);
-  sizes[3] = test_put_frame(corpus[3], 0x82, "12345678", 8);
-  sizes[4] = test_put_frame(corpus[4], 0x33, "skip me", 7);
-  out = corpus[5];
+  corpus[1].size = test_put_hello(corpus[1].bytes, 0, 16 << 20);
+  corpus[2].size = test_put_frame(corpus[2].bytes, 0x80, "hello", 5);
+  corpus[3].size = test_put_frame(corpus[3].bytes, 0x82, "12345678", 8);
+  corpus[4].size = test_put_frame(corpus[4].bytes, 0x33, "skip me", 7);
+  out = corpus[5].bytes;
   n = test_put_hello(out, 1, 1);
   n += test_put_frame(out + n, 0x80, "", 0);
   n += test_put_frame(out + n, 0x01, "pingping", 8);
   n += test_put_frame(out + n, 0x80, "message", 7);
-  sizes[5] = n + test_put_frame(out + n, 0x81, NULL, 0);
-  memset(corpus[6], 0xff, sizes[6] = 64);
-  sizes[7] = 64;
+  corpus[5].size = n + test_put_frame(out + n, 0x81, NULL, 0);
+  memset(corpus[6].bytes, 0xff, corpus[6].size = 64);
+  corpus[7].size = 64;
 }
 
-static uint32_t seed;
-
-static uint32_t next_random(uint32_t below) {
-  seed = seed * 1664525u + 1013904223u;
-  return (seed >> 8) % below;
-}
-
-static void mutate(uint8_t* bytes, size_t* size) {
-  static const uint8_t favourites[] = {0, 1, 7, 8, 0x7f, 0x80, 0x81, 0x82, 255};
-  uint32_t edits = 1 + next_random(4);
-
-  while (edits-- > 0) {
-    switch (next_random(4)) {
-      case 0:
-        *size = next_random(257);
-        break;
-      case 1:
-        bytes[next_random(256)] ^= (uint8_t) (1u << next_random(8));
-        break;
-      case 2:
-        bytes[next_random(256)] = favourites[next_random(sizeof(favourites))];
-        break;
-      default:
-        memmove(bytes + next_random(64), bytes + next_random(64), 128);
-        break;
-    }
-  }
-}
+/* Lengths, kinds of frames and what is next to them. */
+static const char favourites[] = "\0\1\7\10\177\200\201\202\377";
 
 static void test_corpus(void** state) {
-  size_t i, size;
-
   (void) state;
   make_corpus();
-  for (i = 0; i < TEST_COUNT(sizes); i++) {
-    for (size = 0; size <= sizes[i]; size++) {
-      LLVMFuzzerTestOneInput(corpus[i], size);
-    }
-  }
-  assert_int_equal(check_frames(corpus[5] + 16, sizes[5] - 16, 1000), 4);
+  fuzz_beginnings(corpus, TEST_COUNT(corpus));
+  assert_int_equal(
+      check_frames(corpus[5].bytes + 16, corpus[5].size - 16, 1000), 4);
 }
 
 static void test_mutations(void** state) {
-  uint8_t bytes[256];
-  size_t size;
-  int i;
-
   (void) state;
   make_corpus();
-  seed = 20240229;
-  for (i = 0; i < MUTATIONS; i++) {
-    uint32_t from = next_random(TEST_COUNT(sizes));
-
-    memcpy(bytes, corpus[from], sizeof(bytes));
-    size = sizes[from];
-    mutate(bytes, &size);
-    LLVMFuzzerTestOneInput(bytes, size);
-  }
+  fuzz_mutations(corpus, TEST_COUNT(corpus), favourites, sizeof(favourites) - 1,
+                 MUTATIONS);
 }
 
 int main(int argc, char** argv) {
