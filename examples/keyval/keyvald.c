@@ -178,10 +178,10 @@ static const ipc_service_method_t methods[] = {
     {"watch", "As list; then \"changed\" is told.", some, "an object"},
 };
 
-/* A missing file is empty if it can be made; a bad one stays as it is. */
+/* A file missing in the folder is an empty one; a bad one stays as it is. */
 static int load(void) {
   int is_new = done(uv_fs_access(NULL, &fs, path, 0, NULL)) == UV_ENOENT &&
-               done(uv_fs_access(NULL, &fs, folder, 2 /* W_OK */, NULL)) == 0;
+               done(uv_fs_scandir(NULL, &fs, folder, 0, NULL)) >= 0;
   json_error_t why = {0};
 
   entries = is_new ? json_object() : json_load_file(path, JSON_ALLOW_NUL, &why);
