@@ -8,6 +8,7 @@ program can't open a Unix pipe as its output.
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import shlex
@@ -141,6 +142,18 @@ def run(*args, **more):
     with Tool(*args, **more) as tool:
         tool.wait()
         return tool
+
+
+NO_PACKETS = "this system keeps no packets apart"
+
+
+@functools.cache
+def has_packets():
+    """Whether the system does, and this build knows how: nobody is there."""
+    program = run("connect", fresh(), "--frame=packet")
+    status = program.wait()
+    assert status == ABSENT or NO_PACKETS in program.err(), (status, program.err())
+    return status == ABSENT
 
 
 def state(name):

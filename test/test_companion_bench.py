@@ -15,8 +15,8 @@ import sys
 sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
 from companion import (  # noqa: E402
-    ABSENT, BAD_FRAME, FAILED, IS_WINDOWS, TIMED_OUT, USAGE, WORK, Tool, fresh,
-    only_posix, run, wait_until)
+    ABSENT, BAD_FRAME, FAILED, IS_WINDOWS, NO_PACKETS, TIMED_OUT, USAGE, WORK, Tool,
+    fresh, has_packets, only_posix, run, wait_until)
 
 RUN = {"size_bytes": int, "messages": int, "elapsed_s": float,
        "messages_per_s": float, "mib_per_s": float, "p50_us": float,
@@ -24,7 +24,8 @@ RUN = {"size_bytes": int, "messages": int, "elapsed_s": float,
 
 
 def check(document):
-    assert set(document) == {"clients", "pipeline", "interrupted", "runs"}, document
+    assert set(document) == {"frame", "clients", "pipeline", "interrupted",
+                             "runs"}, document
     for one in document["runs"]:
         assert {key: type(value) for key, value in one.items()} == RUN, one
         assert one["messages"] > 0 and one["elapsed_s"] > 0, one
@@ -60,7 +61,9 @@ def test_wrong_usage():
         ["--size=" + "1," * 32 + "1"], ["--clients=0"], ["--clients=1001"],
         ["--pipeline=0"], ["--pipeline=10001"], ["--duration=0"], ["--count=0"],
         ["--count=5", "--duration=5"], ["--timeout=0"], ["--loud"], ["--json=1"],
-        ["--echo"], ["--serve"], ["x", "--serve"],
+        ["--echo"], ["--serve"], ["x", "--serve"], ["--frame"], ["--frame=x"],
+        ["--frame=none"], ["--frame=length=u8,before=1"],
+        ["--frame=length=u8,after=1"], ["--frame=packet", "--size=5,0"],
     ]
     for args in wrong:
         tool = run("bench", *args)
@@ -75,6 +78,7 @@ def test_wrong_usage():
 def test_a_server_of_its_own():
     document = measure("--size=0,1,7,8,9,64,70000", "--count=200")
     assert document["clients"] == document["pipeline"] == 1
+    assert document["frame"] == "native"
     assert document["interrupted"] is False
     assert [one["size_bytes"] for one in document["runs"]] == [0, 1, 7, 8, 9, 64, 70000]
     assert all(one["messages"] == 200 for one in document["runs"])
@@ -107,6 +111,42 @@ def test_a_server_that_is_there():
         assert not server.is_gone()
         # Every message went there, and is printed with a newline.
         wait_until(lambda: len(server.out()) == 100 * (65 + 1025), "all of them")
+
+
+FRAMINGS = ["native", "newline", "nul", "delimiter=0x80", "delimiter=255", "length",
+            "length=u16be,counts=header", "length=u64le", "content-length"]
+
+
+def test_framings():
+    """No message has the byte that ends one, however many there are."""
+    for frame in FRAMINGS:
+        document = measure("--frame", frame, "--size=0,7,60000", "--count=300",
+                           "--clients=2", "--pipeline=5")
+        assert document["frame"] == frame
+        assert [one["messages"] for one in document["runs"]] == [300] * 3, frame
+    assert nothing_is_left()
+
+
+def test_framings_of_a_server_that_is_there():
+    for frame in "newline", "length=u16le", "content-length":
+        name = fresh()
+        with Tool("listen", name, "--echo", "--frame", frame).ready():
+            document = measure(name, "--frame", frame, "--size=100", "--count=50")
+            assert document["runs"][0]["messages"] == 50
+
+
+def test_packets():
+    args = "--frame=packet", "--size=1,9,20000", "--count=100", "--pipeline=3"
+    if has_packets():
+        assert [one["messages"] for one in measure(*args)["runs"]] == [100] * 3
+    else:
+        run("bench", *args).says(FAILED, NO_PACKETS)
+
+
+def test_a_size_that_the_framing_can_not_tell():
+    tool = run("bench", "--frame=length=u8", "--size=255,256", "--count=5")
+    tool.says(FAILED, "a message of 256 bytes")
+    assert b" 255 " in tool.out()
 
 
 def test_as_text():

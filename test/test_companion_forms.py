@@ -7,7 +7,6 @@ usage: test_companion_forms.py PROGRAM
 
 import contextlib
 import datetime
-import functools
 import json
 import os
 import socket
@@ -19,8 +18,8 @@ import unittest
 sys.dont_write_bytecode = True  # the source folder stays clean
 import tap  # noqa: E402
 from companion import (  # noqa: E402
-    BAD_FRAME, IS_WINDOWS, PATIENCE, WORK, Tool, fresh, only_posix, run, text,
-    wait_until)
+    BAD_FRAME, IS_WINDOWS, NO_PACKETS, PATIENCE, WORK, Tool, fresh, has_packets,
+    only_posix, run, text, wait_until)
 
 # What --frame says, and how two messages look on the wire.
 MESSAGES = b"one", b"and two"
@@ -94,18 +93,6 @@ def test_framings_on_the_wire():
             server.sendall(bytes_there)
             server.shutdown(socket.SHUT_WR)
             assert client.fine() == LINES, frame
-
-
-NO_PACKETS = "this system keeps no packets apart"
-
-
-@functools.cache
-def has_packets():
-    """Whether the system does, and this build knows how: nobody is there."""
-    program = run("connect", fresh(), "--frame=packet")
-    status = program.wait()
-    assert status == 3 or NO_PACKETS in program.err(), (status, program.err())
-    return status == 3
 
 
 @only_posix

@@ -212,6 +212,21 @@ def test_relay_to_itself():
         run("relay", path, name).says(USAGE, "to itself")
 
 
+def test_relay_to_itself_by_another_spelling():
+    """Each client is hung up on, rather than met again and again."""
+    name = fresh()
+    other = name.upper()  # to a pipe it is the same
+    if not IS_WINDOWS:
+        other = os.path.join(WORK, fresh())
+        os.symlink(os.path.join(WORK, name + ".sock"), other)
+    with Tool("relay", name, other, "--monitor").ready() as relay:
+        for number in b"1", b"2":
+            assert run("connect", name, "--frame=none").out() == b""
+            relay.prints(b" #" + number + b" closed")
+        assert relay.err().count("leads back") == 2
+        assert not relay.is_gone() and b"#3" not in relay.out()
+
+
 def test_relay_of_our_own():
     name, front = fresh(), fresh()
     content = text()

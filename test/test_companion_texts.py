@@ -192,10 +192,10 @@ def test_bash_commands_and_options():
 
 
 def test_bash_values():
-    for command in "listen", "connect", "call":
+    for command in "listen", "connect", "call", "bench":
         if command not in described():
             continue
-        wanted = framings() - ({"none"} if command == "call" else set())
+        wanted = framings() - ({"none"} if command in ("call", "bench") else set())
         for words in ["--frame", ""], ["--frame="]:
             found = complete(command, "x", *words)
             assert {x.rstrip("=") for x in found} == wanted, found

@@ -131,7 +131,7 @@ static int parse(char** words,
 
   memset(arguments, 0, sizeof(*arguments));
   arguments->name_limit = names;
-  arguments->framing.kind = IPC_CHANNEL_FRAMING_NATIVE;
+  framing_init(&arguments->framing);
   arguments->timeout_ms = WORDS_TIMEOUT_MS;
   arguments->max_instances = IPC_CHANNEL_UNLIMITED;
   status = words_parse(words, options, arguments, take_name);

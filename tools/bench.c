@@ -20,8 +20,8 @@
 void bench_finish(bench_t* bench, int status) {
   unsigned int i;
 
-  if (bench->is_over) return;
-  bench->is_over = 1;
+  if (bench->state == BENCH_OVER) return;
+  bench->state = BENCH_OVER;
   bench->status = status;
   stop_unwatch();
   uv_close((uv_handle_t*) &bench->timer, NULL);
@@ -37,7 +37,7 @@ static void on_stop(void* arg) {
   bench_t* bench = arg;
 
   bench->is_interrupted = 1;
-  if (bench->is_running) bench_end_run(bench);
+  if (bench->state == BENCH_MEASURING) bench_end_run(bench);
   bench_finish(bench, STATUS_OK);
 }
 
@@ -46,16 +46,16 @@ static void on_look(uv_timer_t* timer) {
   bench_t* bench = timer->data;
   uint64_t most = (uint64_t) bench->plan->timeout_ms * 1000000;
 
-  if (!bench->is_running || uv_hrtime() - bench->last_ns < most) return;
-  report(bench->name, "timed out after %d ms: no reply; is it an echo server?",
-         bench->plan->timeout_ms);
-  bench_finish(bench, STATUS_TIMED_OUT);
+  if (bench->state != BENCH_MEASURING) return;
+  if (uv_hrtime() - bench->last_ns < most) return;
+  bench_finish(bench, report_timeout(bench->name, bench->plan->timeout_ms,
+                                     "no reply; is it an echo server?"));
 }
 
 /* ---- Its life ----------------------------------------------------------- */
 
 /* Bytes without a pattern of their own, always the same. */
-static void fill_pattern(unsigned char* bytes, size_t size) {
+static void fill_pattern(const bench_t* bench, size_t size) {
   uint32_t state = 2463534242u; /* any but 0 */
   size_t i;
 
@@ -63,7 +63,7 @@ static void fill_pattern(unsigned char* bytes, size_t size) {
     state ^= state << 13;
     state ^= state >> 17;
     state ^= state << 5;
-    bytes[i] = (unsigned char) (state >> 24);
+    bench->pattern[i] = bench_byte(bench->plan, state >> 24);
   }
 }
 
@@ -83,7 +83,7 @@ static int allocate(bench_t* bench) {
       bench->pattern == NULL) {
     return UV_ENOMEM;
   }
-  fill_pattern(bench->pattern, largest);
+  fill_pattern(bench, largest);
   return 0;
 }
 
@@ -137,5 +137,5 @@ int command_bench(char** words) {
   if (status != 0) return status;
   if (!plan.serve) return measure(&plan);
   if (plan.name == NULL) return report_usage("a name is missing");
-  return bench_serve(plan.name);
+  return bench_serve(&plan);
 }

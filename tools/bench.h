@@ -4,6 +4,7 @@
 
 #include <ipc_channel.h>
 
+#include "framing.h"
 #include "histogram.h"
 
 #define BENCH_MAX_SIZES 32
@@ -11,6 +12,8 @@
 /* What the words ask for. */
 typedef struct bench_plan_s {
   const char* name; /* NULL: a server of our own */
+  framing_t framing;
+  const char* frame; /* what --frame says of it */
   size_t sizes[BENCH_MAX_SIZES];
   unsigned int size_count;
   unsigned int clients;
@@ -36,6 +39,14 @@ typedef struct bench_run_s {
 
 typedef struct bench_s bench_t;
 
+/*   STARTING -> MEASURING    when all clients are connected
+ *   either -> OVER           bench_finish */
+typedef enum bench_state_e {
+  BENCH_STARTING, /* the server, if it is our own, and the connections */
+  BENCH_MEASURING,
+  BENCH_OVER
+} bench_state_t;
+
 /* One connection, and its messages that are on their way. */
 typedef struct client_s {
   bench_t* bench;
@@ -48,10 +59,12 @@ typedef struct client_s {
 
 struct bench_s {
   const bench_plan_t* plan;
+  bench_state_t state;
   uv_loop_t* loop;
   uv_timer_t timer;
   const char* name; /* the server's */
   int status;
+  int is_interrupted;
 
   /* A server of our own. */
   ipc_child_t* server;
@@ -70,10 +83,6 @@ struct bench_s {
   uint64_t answered;
   uint64_t begin_ns;
   uint64_t last_ns; /* of the last reply, or of the beginning */
-
-  unsigned int is_running : 1;
-  unsigned int is_interrupted : 1;
-  unsigned int is_over : 1;
 };
 
 /* 0, or STATUS_USAGE. */
@@ -82,7 +91,11 @@ int bench_parse(char** words, bench_plan_t* plan);
 /* Starts the server of our own; bench_connect follows, or bench_finish. */
 int bench_start_server(bench_t* bench);
 /* Being it: returns the exit status. */
-int bench_serve(const char* name);
+int bench_serve(const bench_plan_t* plan);
+
+/* The byte of a message that these bits stand for: never the framing's
+ * delimiter. */
+unsigned char bench_byte(const bench_plan_t* plan, uint64_t bits);
 
 /* Connects the clients, which then begin the first run. 0 or a status. */
 int bench_connect(bench_t* bench);

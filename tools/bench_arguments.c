@@ -30,6 +30,13 @@ static int set_size(void* target, const char* value) {
   }
 }
 
+static int set_frame(void* target, const char* value) {
+  bench_plan_t* plan = target;
+
+  plan->frame = value;
+  return framing_parse_plain(value, &plan->framing);
+}
+
 static int set_small(const char* option,
                      const char* value,
                      unsigned long most,
@@ -77,6 +84,7 @@ static int set_count(void* target, const char* value) {
 
 /* --serve is for bench itself. */
 static const word_option_t options[] = {
+    {"--frame", set_frame, 0},
     {"--size", set_size, 0},
     {"--clients", set_clients, 0},
     {"--pipeline", set_pipeline, 0},
@@ -98,18 +106,32 @@ static int take(void* target, const char* word) {
   return 0;
 }
 
+/* What can't be asked for together. */
+static int check(const bench_plan_t* plan) {
+  const char* refusal = framing_refuses(&plan->framing, "", 0);
+  unsigned int i;
+
+  if (plan->count != 0 && plan->duration_ms != 0) {
+    return report_usage("--count and --duration don't go together");
+  }
+  for (i = 0; refusal != NULL && i < plan->size_count; i++) {
+    if (plan->sizes[i] == 0) return report_usage("--size 0: %s", refusal);
+  }
+  return 0;
+}
+
 int bench_parse(char** words, bench_plan_t* plan) {
   int status;
 
   memset(plan, 0, sizeof(*plan));
+  framing_init(&plan->framing);
+  plan->frame = "native";
   plan->clients = plan->pipeline = 1;
   plan->timeout_ms = WORDS_TIMEOUT_MS;
   set_size(plan, "64,1024,65536");
   status = words_parse(words, options, plan, take);
+  if (status == 0) status = check(plan);
   if (status != 0) return status;
-  if (plan->count != 0 && plan->duration_ms != 0) {
-    return report_usage("--count and --duration don't go together");
-  }
   if (plan->duration_ms == 0) plan->duration_ms = DEFAULT_DURATION_MS;
   return plan->name == NULL ? 0 : words_check_name(plan->name);
 }

@@ -13,6 +13,13 @@ static void begin_run(bench_t* bench);
 
 /* ---- Messages ----------------------------------------------------------- */
 
+/* All are of the half of bytes that the delimiter is not of. */
+unsigned char bench_byte(const bench_plan_t* plan, uint64_t bits) {
+  unsigned int half = plan->framing.delimiter < 0x80 ? 0x80 : 0;
+
+  return (unsigned char) (half | (bits & 0x7f));
+}
+
 static size_t size_of(const bench_t* bench) {
   return bench->plan->sizes[bench->run_count];
 }
@@ -20,11 +27,13 @@ static size_t size_of(const bench_t* bench) {
 static void stamp(const client_t* client,
                   uint64_t sequence,
                   unsigned char bytes[STAMP_BYTES]) {
-  uint64_t number = sequence * client->bench->plan->clients + client->number;
+  const bench_plan_t* plan = client->bench->plan;
+  uint64_t number = sequence * plan->clients + client->number;
   int i;
 
-  for (i = 0; i < STAMP_BYTES; i++)
-    bytes[i] = (unsigned char) (number >> 8 * i);
+  for (i = 0; i < STAMP_BYTES; i++) {
+    bytes[i] = bench_byte(plan, number >> 7 * i);
+  }
 }
 
 /* The first byte that isn't what was sent; the size: there is none. */
@@ -50,7 +59,7 @@ static int check(const client_t* client, const void* data, size_t size) {
   const char* name = bench->name;
   size_t at;
 
-  if (!bench->is_running || client->received == client->sent) {
+  if (bench->state != BENCH_MEASURING || client->received == client->sent) {
     report(name, "no echo: a message came that answers none");
     return STATUS_FAILED;
   }
@@ -115,7 +124,8 @@ static void fill(client_t* client) {
   }
   /* Of a connection that has ended on_end tells. */
   if (err != 0 && err != UV_EAGAIN && err != UV_EPIPE) {
-    report(bench->name, "can't send: %s", uv_strerror(err));
+    report(bench->name, "can't send a message of %lu bytes: %s",
+           (unsigned long) size_of(bench), uv_strerror(err));
     bench_finish(bench, STATUS_FAILED);
   }
 }
@@ -126,7 +136,7 @@ static void on_message(ipc_channel_t* channel, const void* data, size_t size) {
   uint64_t now = uv_hrtime();
   int status;
 
-  if (bench->is_over) return;
+  if (bench->state == BENCH_OVER) return;
   status = check(client, data, size);
   if (status != STATUS_OK) {
     bench_finish(bench, status);
@@ -138,7 +148,7 @@ static void on_message(ipc_channel_t* channel, const void* data, size_t size) {
   bench->answered++;
   bench->last_ns = now;
   fill(client);
-  if (bench->is_over || bench->answered < bench->started) return;
+  if (bench->state == BENCH_OVER || bench->answered < bench->started) return;
   if (!is_full(bench, uv_hrtime())) return;
   bench_end_run(bench);
   begin_run(bench);
@@ -147,7 +157,7 @@ static void on_message(ipc_channel_t* channel, const void* data, size_t size) {
 static void on_drain(ipc_channel_t* channel) {
   client_t* client = ipc_channel_data(channel);
 
-  if (client->bench->is_running && !client->bench->is_over) fill(client);
+  if (client->bench->state == BENCH_MEASURING) fill(client);
 }
 
 /* ---- Runs --------------------------------------------------------------- */
@@ -162,11 +172,11 @@ static void begin_run(bench_t* bench) {
   memset(&bench->latencies, 0, sizeof(bench->latencies));
   bench->started = bench->answered = 0;
   bench->begin_ns = bench->last_ns = uv_hrtime();
-  bench->is_running = 1;
+  bench->state = BENCH_MEASURING;
   for (i = 0; i < bench->plan->clients; i++) {
     bench->clients[i].sent = bench->clients[i].received = 0;
   }
-  for (i = 0; i < bench->plan->clients && !bench->is_over; i++) {
+  for (i = 0; i < bench->plan->clients && bench->state != BENCH_OVER; i++) {
     fill(&bench->clients[i]);
   }
 }
@@ -175,7 +185,6 @@ void bench_end_run(bench_t* bench) {
   const histogram_t* latencies = &bench->latencies;
   bench_run_t* run = &bench->runs[bench->run_count];
 
-  bench->is_running = 0;
   if (bench->answered == 0) return;
   run->size = size_of(bench);
   run->messages = bench->answered;
@@ -195,7 +204,7 @@ static void on_connect(ipc_channel_t* channel, int status) {
   client_t* client = ipc_channel_data(channel);
   bench_t* bench = client->bench;
 
-  if (bench->is_over) return;
+  if (bench->state == BENCH_OVER) return;
   if (status != 0) {
     bench_finish(bench, report_connect(bench->name, status, channel,
                                        bench->plan->timeout_ms));
@@ -210,7 +219,7 @@ static void on_end(ipc_channel_t* channel, int status) {
   client_t* client = ipc_channel_data(channel);
   bench_t* bench = client->bench;
 
-  if (bench->is_over) return;
+  if (bench->state == BENCH_OVER) return;
   if (status == 0) {
     report(bench->name, "the server has left before it had sent all back");
     status = STATUS_FAILED;
@@ -233,6 +242,7 @@ int bench_connect(bench_t* bench) {
   int err = 0;
 
   ipc_client_options_init(&options, bench->name);
+  framing_set_client(&bench->plan->framing, &options);
   ipc_client_options_set_connect_timeout(&options, bench->plan->timeout_ms);
   ipc_client_options_on_connect(&options, on_connect);
   ipc_client_options_on_message(&options, on_message);

@@ -48,8 +48,10 @@ static void print_json_run(const bench_run_t* run) {
 void bench_print_json(const bench_t* bench) {
   unsigned int i;
 
-  printf("{\"clients\":%u,\"pipeline\":%u,\"interrupted\":%s,\"runs\":[",
-         bench->plan->clients, bench->plan->pipeline,
+  /* A --frame that has been understood needs no escapes. */
+  printf("{\"frame\":\"%s\",\"clients\":%u,\"pipeline\":%u,",
+         bench->plan->frame, bench->plan->clients, bench->plan->pipeline);
+  printf("\"interrupted\":%s,\"runs\":[",
          bench->is_interrupted ? "true" : "false");
   for (i = 0; i < bench->run_count; i++) {
     if (i > 0) printf(",");

@@ -61,21 +61,22 @@ static void on_starter_end(ipc_channel_t* channel, int status) {
   ipc_channel_close(channel);
 }
 
-static int listen_to(echo_t* echo, uv_loop_t* loop, const char* name) {
+static int listen_to(echo_t* echo, uv_loop_t* loop, const bench_plan_t* plan) {
   ipc_server_options_t options;
   int err;
 
-  ipc_server_options_init(&options, name);
+  ipc_server_options_init(&options, plan->name);
+  framing_set_server(&plan->framing, &options);
   /* Nobody waits for what is under way when the measurement is over. */
   ipc_server_options_set_close_timeout(&options, 0);
   ipc_server_options_on_message(&options, on_echo_message);
   ipc_server_options_on_drain(&options, on_echo_drain);
   ipc_server_options_on_close(&options, on_echo_close);
   err = ipc_server_listen(loop, &options, NULL, &echo->server);
-  return err == 0 ? 0 : report_listen(name, err, &options);
+  return err == 0 ? 0 : report_listen(plan->name, err, &options);
 }
 
-int bench_serve(const char* name) {
+int bench_serve(const bench_plan_t* plan) {
   uv_loop_t* loop = uv_default_loop();
   ipc_channel_options_t options;
   echo_t echo = {0};
@@ -87,7 +88,7 @@ int bench_serve(const char* name) {
   ipc_channel_options_on_end(&options, on_starter_end);
   err = ipc_channel_inherit(loop, &options, &echo, &echo.starter);
   if (err != 0) return report_usage("--serve is for bench itself");
-  echo.status = listen_to(&echo, loop, name);
+  echo.status = listen_to(&echo, loop, plan);
   if (echo.status == 0) {
     ipc_channel_send(echo.starter, "READY", 5, NULL, NULL);
   } else {
@@ -104,7 +105,7 @@ static void on_ready(ipc_channel_t* channel, const void* data, size_t size) {
   int status;
 
   (void) data, (void) size;
-  if (bench->is_over) return;
+  if (bench->state == BENCH_OVER) return;
   status = bench_connect(bench);
   if (status != 0) bench_finish(bench, status);
 }
@@ -112,7 +113,7 @@ static void on_ready(ipc_channel_t* channel, const void* data, size_t size) {
 static void on_exit(ipc_child_t* child, int64_t exit_status, int term_signal) {
   bench_t* bench = ipc_child_data(child);
 
-  if (!bench->is_over) {
+  if (bench->state != BENCH_OVER) {
     /* Else it has said itself what is wrong. */
     if (exit_status == 0 || term_signal != 0) {
       report(bench->name, "the server that bench has started is gone");
@@ -141,7 +142,9 @@ static int make_name(bench_t* bench) {
 }
 
 static int spawn(bench_t* bench, const char* program) {
-  const char* args[] = {program, "bench", "--serve", bench->name, NULL};
+  const char* args[] = {program,     "bench",   "--serve",
+                        bench->name, "--frame", bench->plan->frame,
+                        NULL};
   ipc_channel_options_t channel;
   ipc_child_options_t options;
 

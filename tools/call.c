@@ -13,20 +13,28 @@
 /* Nothing of ours is on its way when a call is over. */
 #define CLOSE_TIMEOUT_MS 200
 
+/*   CONNECTING -> CONNECTED       on_came
+ *   CONNECTED -> NOTIFIED         notify
+ *   all of these -> OVER          finish */
+typedef enum life_state_e {
+  LIFE_CONNECTING,
+  LIFE_CONNECTED,
+  LIFE_NOTIFIED, /* the notification is sent, as far as we go */
+  LIFE_OVER
+} life_state_t;
+
 typedef struct life_s {
   const call_t* call;
+  life_state_t state;
   ipc_service_t* service;
   ipc_service_peer_t* peer;
   uint64_t began;
   int status;
-  unsigned int has_connected : 1;
-  unsigned int is_sent : 1; /* the notification, as far as we go */
-  unsigned int is_over : 1;
 } life_t;
 
 static void finish(life_t* life, int status) {
-  if (life->is_over) return;
-  life->is_over = 1;
+  if (life->state == LIFE_OVER) return;
+  life->state = LIFE_OVER;
   life->status = status;
   stop_unwatch();
   ipc_service_close(life->service, NULL);
@@ -84,7 +92,7 @@ static void on_notification(ipc_service_t* service,
   int status;
 
   (void) service, (void) peer;
-  if (life->is_over) return;
+  if (life->state == LIFE_OVER) return;
   status = print_notification(method, params);
   if (status != STATUS_OK) finish(life, status);
 }
@@ -98,8 +106,7 @@ static int report_answer(const life_t* life,
       call_print_error(answer);
       return STATUS_ERROR_REPLY;
     case UV_ETIMEDOUT:
-      report(name, "timed out after %d ms: no answer", life->call->timeout_ms);
-      return STATUS_TIMED_OUT;
+      return report_timeout(name, life->call->timeout_ms, "no answer");
     case UV_EOF:
       report(name, "the server has left without an answer");
       return STATUS_FAILED;
@@ -119,7 +126,7 @@ static void on_answer(ipc_service_t* service,
   int status;
 
   (void) service;
-  if (life->is_over) return;
+  if (life->state == LIFE_OVER) return;
   if (answer->status != 0) {
     finish(life, report_answer(life, answer));
     return;
@@ -144,7 +151,7 @@ static int notify(life_t* life) {
                                json_incref(life->call->params));
 
   if (err != 0) return err;
-  life->is_sent = 1;
+  life->state = LIFE_NOTIFIED;
   /* Delivers it first. */
   return ipc_service_peer_close(life->peer);
 }
@@ -173,8 +180,8 @@ static void on_came(ipc_service_t* service,
   int err;
 
   (void) service, (void) event, (void) peer, (void) status, (void) text;
-  if (life->is_over) return;
-  life->has_connected = 1;
+  if (life->state == LIFE_OVER) return;
+  life->state = LIFE_CONNECTED;
   err = begin(life);
   if (err == 0) return;
   if (err == UV_EINVAL) {
@@ -205,12 +212,12 @@ static void on_gone(ipc_service_t* service,
   const call_t* call = life->call;
 
   (void) service, (void) event, (void) text;
-  if (life->is_over) return;
-  if (!life->has_connected) {
+  if (life->state == LIFE_OVER) return;
+  if (life->state == LIFE_CONNECTING) {
     finish(life,
            report_connect(call->name, status, ipc_service_peer_channel(peer),
                           call->timeout_ms));
-  } else if (life->is_sent && !has_left(peer)) {
+  } else if (life->state == LIFE_NOTIFIED && !has_left(peer)) {
     report(call->name, "the server has left before it had taken it");
     finish(life, STATUS_FAILED);
   } else {
@@ -230,7 +237,7 @@ static void on_error(ipc_service_t* service,
   text_t words = {0};
 
   (void) service, (void) event, (void) peer;
-  if (life->is_over || status != UV_EPROTO) return;
+  if (life->state == LIFE_OVER || status != UV_EPROTO) return;
   call_add_plain(&words, text);
   report(life->call->name,
          "bad frame: what came is no answer of JSON-RPC 2.0: %.*s",

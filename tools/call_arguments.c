@@ -7,19 +7,8 @@
 
 static int set_frame(void* target, const char* value) {
   call_t* call = target;
-  framing_t* framing = &call->framing;
-  int status = framing_parse(value, framing);
 
-  if (status != 0) return status;
-  if (!framing_has_messages(framing)) {
-    return report_usage("--frame none has no messages, as a call needs them");
-  }
-  if (framing->prefix.before + framing->prefix.after > 0) {
-    return report_usage(
-        "--frame length: before and after make the header part of a message, "
-        "which then is no JSON");
-  }
-  return 0;
+  return framing_parse_plain(value, &call->framing);
 }
 
 static int set_timeout(void* target, const char* value) {
@@ -81,7 +70,7 @@ int call_parse(char** words, call_t* call) {
   int status;
 
   memset(call, 0, sizeof(*call));
-  call->framing.kind = IPC_CHANNEL_FRAMING_NATIVE;
+  framing_init(&call->framing);
   call->timeout_ms = WORDS_TIMEOUT_MS;
   status = words_parse(words, options, call, take);
   if (status == 0) status = check(call);

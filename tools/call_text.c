@@ -58,7 +58,5 @@ void call_add_column(text_t* text, const char* word, size_t width) {
 int call_write(text_t* text) {
   int err = output_text(text);
 
-  if (err == 0) return STATUS_OK;
-  report(NULL, "standard output: %s", uv_strerror(err));
-  return STATUS_FAILED;
+  return err == 0 ? STATUS_OK : report_output(NULL, err, "");
 }

@@ -53,8 +53,7 @@ int command_connect(char** words) {
   int status = arguments_connect(words, &arguments);
 
   if (status != 0) return status;
-  talk_init(&talk, uv_default_loop(), &arguments);
-  talk.is_client = talk.is_single = 1;
+  talk_init(&talk, uv_default_loop(), &arguments, TALK_CLIENT);
   status = connect_to(&talk);
   if (status != 0) talk_stop(&talk, status);
   return talk_run(&talk);

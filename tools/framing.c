@@ -149,10 +149,16 @@ static int parse_delimiter(const char* value, framing_t* framing) {
   return 0;
 }
 
+void framing_init(framing_t* framing) {
+  memset(framing, 0, sizeof(*framing));
+  framing->kind = IPC_CHANNEL_FRAMING_NATIVE;
+  framing->prefix.bytes = 4;
+}
+
 int framing_parse(const char* value, framing_t* framing) {
   size_t i;
 
-  memset(framing, 0, sizeof(*framing));
+  framing_init(framing);
   for (i = 0; i < COUNT(plain); i++) {
     if (strcmp(plain[i].word, value) == 0) {
       framing->kind = plain[i].kind;
@@ -173,38 +179,39 @@ int framing_parse(const char* value, framing_t* framing) {
       value);
 }
 
+int framing_parse_plain(const char* value, framing_t* framing) {
+  int status = framing_parse(value, framing);
+
+  if (status != 0) return status;
+  if (!framing_has_messages(framing)) {
+    return report_usage("--frame none has no messages, and they are needed");
+  }
+  if (framing->prefix.before + framing->prefix.after > 0) {
+    return report_usage(
+        "--frame length: before and after make the header part of a message, "
+        "and the messages of this command have none");
+  }
+  return 0;
+}
+
 int framing_has_messages(const framing_t* framing) {
   return framing->kind != IPC_CHANNEL_FRAMING_RAW;
 }
 
+/* A builder keeps both details, and the last call chooses the kind. */
+
 void framing_set_server(const framing_t* framing,
                         ipc_server_options_t* options) {
-  switch (framing->kind) {
-    case IPC_CHANNEL_FRAMING_DELIMITER:
-      ipc_server_options_set_delimiter(options, framing->delimiter);
-      break;
-    case IPC_CHANNEL_FRAMING_LENGTH_PREFIX:
-      ipc_server_options_set_length_prefix(options, &framing->prefix);
-      break;
-    default:
-      ipc_server_options_set_framing(options, framing->kind);
-      break;
-  }
+  ipc_server_options_set_delimiter(options, framing->delimiter);
+  ipc_server_options_set_length_prefix(options, &framing->prefix);
+  ipc_server_options_set_framing(options, framing->kind);
 }
 
 void framing_set_client(const framing_t* framing,
                         ipc_client_options_t* options) {
-  switch (framing->kind) {
-    case IPC_CHANNEL_FRAMING_DELIMITER:
-      ipc_client_options_set_delimiter(options, framing->delimiter);
-      break;
-    case IPC_CHANNEL_FRAMING_LENGTH_PREFIX:
-      ipc_client_options_set_length_prefix(options, &framing->prefix);
-      break;
-    default:
-      ipc_client_options_set_framing(options, framing->kind);
-      break;
-  }
+  ipc_client_options_set_delimiter(options, framing->delimiter);
+  ipc_client_options_set_length_prefix(options, &framing->prefix);
+  ipc_client_options_set_framing(options, framing->kind);
 }
 
 const char* framing_refuses(const framing_t* framing,

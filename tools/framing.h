@@ -4,14 +4,22 @@
 
 #include <ipc_channel.h>
 
+/* The delimiter and the prefix are valid whatever the kind is. */
 typedef struct framing_s {
   ipc_framing_t kind;
   int delimiter;
   ipc_length_prefix_t prefix;
 } framing_t;
 
+/* The native one. */
+void framing_init(framing_t* framing);
+
 /* 0, or STATUS_USAGE after a line that says what is wrong. */
 int framing_parse(const char* value, framing_t* framing);
+
+/* The same for a command that makes its messages itself: there must be some,
+ * and no header in them. */
+int framing_parse_plain(const char* value, framing_t* framing);
 
 /* Whether there are messages, not just bytes. */
 int framing_has_messages(const framing_t* framing);

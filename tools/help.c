@@ -163,6 +163,9 @@ static const char relay_text[] =
     "\n"
     "Gives each client of LISTEN a connection of its own to CONNECT; bytes\n"
     "pass unchanged. Prints READY when it listens. SIGINT and SIGTERM end it.\n"
+    "Relays that lead to each other in a ring don't notice: they connect "
+    "until\n"
+    "descriptors run out.\n"
     "\n"
     "  --monitor           print what passes\n"
     "\n"
@@ -203,15 +206,18 @@ static const char bench_text[] =
     "messages didn't exceed, rounded up by less than 1 percent, and the exact\n"
     "maximum. SIGINT ends it with what was measured so far.\n"
     "\n"
+    "  --frame FRAMING     as the server has it, see below: any but none, and\n"
+    "                      of length those without before and after\n"
     "  --size N[,N...]     bytes of a message; 64,1024,65536\n"
     "  --clients N         connections, all of one process; 1\n"
     "  --pipeline N        messages that each has on their way; 1\n"
     "  --duration MS       for each size; 1000\n"
     "  --count N           so many messages of each size instead\n"
     "  --timeout MS        to connect, and without any reply; 5000\n"
-    "  --json              one JSON document at the end: \"clients\",\n"
-    "                      \"pipeline\", \"interrupted\", and \"runs\", each\n"
-    "                      with \"size_bytes\", \"messages\", \"elapsed_s\",\n"
+    "  --json              one JSON document at the end: \"frame\",\n"
+    "                      \"clients\", \"pipeline\", \"interrupted\", and\n"
+    "                      \"runs\", each with\n"
+    "                      \"size_bytes\", \"messages\", \"elapsed_s\",\n"
     "                      \"messages_per_s\", \"mib_per_s\", \"p50_us\",\n"
     "                      \"p90_us\", \"p99_us\", \"p99_9_us\", \"max_us\"\n"
     "\n";
@@ -236,7 +242,7 @@ static const struct {
     {"info", {info_text, names}},
     {"wait", {wait_text, names}},
     {"call", {help_call, framings, names}},
-    {"bench", {bench_text, names}},
+    {"bench", {bench_text, framings, names}},
 };
 
 int help_print(const char* command) {

@@ -99,11 +99,7 @@ int command_info(char** words) {
     status = STATUS_DENIED;
   }
   err = output_text(&text);
-  if (err != 0) {
-    report(facts.name, "standard output: %s", uv_strerror(err));
-    status = STATUS_FAILED;
-  }
-  return status;
+  return err == 0 ? status : report_output(facts.name, err, "");
 }
 
 /* ---- Waiting ------------------------------------------------------------ */
@@ -117,15 +113,16 @@ typedef struct wait_s {
 
 /* The deadline has passed in this state. */
 static int report_state(const wait_t* wait, ipc_name_state_t state) {
-  if (state == IPC_CHANNEL_NAME_BUSY) {
-    report(wait->name, "timed out after %d ms: the server is busy",
-           wait->timeout_ms);
-    return STATUS_BUSY;
+  switch (state) {
+    case IPC_CHANNEL_NAME_BUSY:
+      report_timeout(wait->name, wait->timeout_ms, "the server is busy");
+      return STATUS_BUSY;
+    case IPC_CHANNEL_NAME_STALE:
+      return report_timeout(wait->name, wait->timeout_ms,
+                            "its server has died");
+    default:
+      return report_timeout(wait->name, wait->timeout_ms, "nobody serves it");
   }
-  report(wait->name, "timed out after %d ms: %s", wait->timeout_ms,
-         state == IPC_CHANNEL_NAME_STALE ? "its server has died"
-                                         : "nobody serves it");
-  return STATUS_TIMED_OUT;
 }
 
 /* Whether the wait is over; its status is set then. */

@@ -80,15 +80,13 @@ static int deliver_piece(input_t* input, size_t size) {
   return result;
 }
 
+/* No file is being read then: its read has brought what is to be held. */
 static void hold(input_t* input) {
   input->is_held = 1;
   if (!input->is_reading) return;
   input->is_reading = 0;
-  if (input->channel != NULL) {
-    ipc_channel_pause(input->channel);
-  } else {
-    uv_read_stop(&input->in.stream);
-  }
+  if (input->source == INPUT_CHANNEL) ipc_channel_pause(input->channel);
+  if (input->source == INPUT_STREAM) uv_read_stop(&input->in.stream);
 }
 
 static int is_too_long(const input_t* input, size_t size) {
@@ -107,7 +105,7 @@ static void deliver(input_t* input) {
     }
     result = deliver_piece(input, size);
     if (!input->is_open) {
-      if (!input->is_stream) release(input);
+      if (input->source != INPUT_STREAM) release(input);
       return;
     }
     if (result == UV_EAGAIN) {
@@ -188,7 +186,7 @@ static void on_file_read(uv_fs_t* request) {
   ssize_t count = request->result;
 
   uv_fs_req_cleanup(request);
-  input->is_requested = 0;
+  input->is_reading = 0;
   if (input->is_open) {
     on_bytes(input, count);
   } else {
@@ -196,29 +194,41 @@ static void on_file_read(uv_fs_t* request) {
   }
 }
 
-static void read_more(input_t* input) {
+static int read_file(input_t* input) {
   uv_buf_t buffer;
-  int err = 0;
+  int err = make_room(input, READ_BYTES);
 
-  if (input->channel != NULL) {
-    if (!input->is_reading) ipc_channel_resume(input->channel);
-    input->is_reading = 1;
-  } else if (input->is_stream) {
-    if (!input->is_reading) {
-      err = uv_read_start(&input->in.stream, on_alloc, on_read);
-      input->is_reading = err == 0;
-    }
-  } else if (!input->is_requested) {
-    err = make_room(input, READ_BYTES);
-    if (err == 0) {
-      buffer = uv_buf_init(input->buffer + input->end, READ_BYTES);
-      input->request.data = input;
-      err = uv_fs_read(input->loop, &input->request, 0, &buffer, 1, -1,
-                       on_file_read);
-      input->is_requested = err == 0;
-    }
+  if (err != 0) return err;
+  buffer = uv_buf_init(input->buffer + input->end, READ_BYTES);
+  input->request.data = input;
+  return uv_fs_read(input->loop, &input->request, 0, &buffer, 1, -1,
+                    on_file_read);
+}
+
+static int start_reading(input_t* input) {
+  switch (input->source) {
+    case INPUT_CHANNEL:
+      ipc_channel_resume(input->channel);
+      return 0;
+    case INPUT_STREAM:
+      return uv_read_start(&input->in.stream, on_alloc, on_read);
+    default:
+      return read_file(input);
   }
+}
+
+static void read_more(input_t* input) {
+  int err;
+
+  if (input->is_reading) return;
+  err = start_reading(input);
+  input->is_reading = err == 0;
   if (err != 0) finish(input, err);
+}
+
+/* Its thread may write to the buffer at any moment. */
+static int is_file_being_read(const input_t* input) {
+  return input->source == INPUT_FILE && input->is_reading;
 }
 
 void input_take(input_t* input, const void* data, size_t size) {
@@ -268,8 +278,10 @@ static int open_stream(input_t* input) {
 void input_open(input_t* input) {
   input->is_open = 1;
   input->line = 1;
-  if (input->channel == NULL && open_stream(input) == 0) {
-    input->is_stream = 1;
+  if (input->channel != NULL) {
+    input->source = INPUT_CHANNEL;
+  } else if (open_stream(input) == 0) {
+    input->source = INPUT_STREAM;
     input->in.handle.data = input;
   }
   read_more(input);
@@ -289,15 +301,15 @@ static void on_stream_closed(uv_handle_t* handle) {
 void input_close(input_t* input) {
   if (!input->is_open) return;
   input->is_open = 0;
-  if (input->is_stream) {
+  if (input->source == INPUT_STREAM) {
     /* Whoever reads from the same pipe after us expects it to block. */
     uv_stream_set_blocking(&input->in.stream, 1);
     uv_close(&input->in.handle, on_stream_closed);
-  } else if (!input->is_delivering && !input->is_requested) {
+  } else if (!input->is_delivering && !is_file_being_read(input)) {
     release(input);
   }
 }
 
 int input_is_stuck(const input_t* input) {
-  return !input->is_open && input->is_requested;
+  return !input->is_open && is_file_being_read(input);
 }

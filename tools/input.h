@@ -17,6 +17,13 @@ typedef int (*input_piece_cb)(void* arg, const char* data, size_t size);
  * what reading failed with. Called once. */
 typedef void (*input_end_cb)(void* arg, int status);
 
+/* What is read, which input_open finds out. */
+typedef enum input_source_e {
+  INPUT_FILE,   /* by reads that block a thread */
+  INPUT_STREAM, /* that libuv knows */
+  INPUT_CHANNEL /* in the place of standard input */
+} input_source_t;
+
 typedef struct input_s {
   uv_loop_t* loop;
   input_piece_cb on_piece;
@@ -48,10 +55,9 @@ typedef struct input_s {
   size_t scanned;
   size_t end;
 
+  input_source_t source;
   unsigned int is_open : 1;
-  unsigned int is_stream : 1;
-  unsigned int is_reading : 1;    /* a stream that has been started */
-  unsigned int is_requested : 1;  /* a file's read that is under way */
+  unsigned int is_reading : 1;    /* more comes without our asking */
   unsigned int is_delivering : 1; /* inside on_piece */
   unsigned int is_held : 1;       /* until input_resume */
   unsigned int is_drained : 1;    /* the end of the input has been read */

@@ -11,13 +11,13 @@ static void on_connection(ipc_server_t* server, ipc_channel_t* channel) {
   peer_t* peer = NULL;
 
   ipc_channel_set_data(channel, NULL);
-  if (!talk->is_single || talk->peers == NULL) peer = talk_add(talk);
+  if (!talk_is_single(talk) || talk->peers == NULL) peer = talk_add(talk);
   if (peer == NULL) {
     ipc_channel_close(channel);
     return;
   }
   talk_bind(peer, channel);
-  if (talk->is_single) {
+  if (talk_is_single(talk)) {
     /* Whoever comes now finds nobody, rather than somebody who won't answer. */
     talk->server = NULL;
     ipc_server_close(server, NULL);
@@ -70,7 +70,8 @@ int command_listen(char** words) {
   int status = arguments_listen(words, &arguments);
 
   if (status != 0) return status;
-  talk_init(&talk, uv_default_loop(), &arguments);
+  talk_init(&talk, uv_default_loop(), &arguments,
+            arguments.once ? TALK_SERVER_ONCE : TALK_SERVER);
   status = listen_to(&talk);
   if (status != 0) {
     talk_stop(&talk, status);

@@ -18,7 +18,20 @@
 
 #define BYTES_A_LINE 16
 
+/*   NONE -> ON               monitor_start
+ *   ON -> FAILED             give_up: the output takes nothing more
+ *   ON, FAILED -> STOPPING   monitor_stop
+ *   STOPPING -> STUCK        on_flush_timeout */
+typedef enum monitor_state_e {
+  MONITOR_NONE,
+  MONITOR_ON,
+  MONITOR_FAILED,
+  MONITOR_STOPPING, /* what waits is still written */
+  MONITOR_STUCK     /* in a write */
+} monitor_state_t;
+
 static struct {
+  monitor_state_t state;
   uv_loop_t* loop;
   uv_timer_t timer;
   uv_fs_t request;
@@ -27,10 +40,7 @@ static struct {
   size_t left; /* of `leaving` */
   uint64_t omitted_entries;
   uint64_t omitted_bytes;
-  unsigned int is_on : 1;
-  unsigned int is_writing : 1;
-  unsigned int is_stopping : 1;
-  unsigned int is_stuck : 1;
+  int is_writing; /* or waits to try again */
 } monitor;
 
 /* ---- Writing ------------------------------------------------------------ */
@@ -46,15 +56,15 @@ static void on_retry(uv_timer_t* timer) {
 static void release(void) {
   text_release(&monitor.waiting);
   text_release(&monitor.leaving);
-  if (monitor.is_stopping && !uv_is_closing((uv_handle_t*) &monitor.timer)) {
+  if (monitor.state == MONITOR_STOPPING &&
+      !uv_is_closing((uv_handle_t*) &monitor.timer)) {
     uv_close((uv_handle_t*) &monitor.timer, NULL);
   }
 }
 
 static void give_up(int error) {
-  report(NULL, "standard output: %s; the relay goes on without the monitor",
-         uv_strerror(error));
-  monitor.is_on = 0;
+  report_output(NULL, error, "; the relay goes on without the monitor");
+  if (monitor.state == MONITOR_ON) monitor.state = MONITOR_FAILED;
   monitor.left = 0;
   release();
 }
@@ -63,7 +73,7 @@ static void on_written(uv_fs_t* request) {
   ssize_t result = request->result;
 
   uv_fs_req_cleanup(request);
-  if (result == UV_EAGAIN && !monitor.is_stopping) {
+  if (result == UV_EAGAIN && monitor.state == MONITOR_ON) {
     uv_timer_start(&monitor.timer, on_retry, RETRY_MS, 0);
     return;
   }
@@ -92,7 +102,7 @@ static void write_more(void) {
   if (monitor.is_writing) return;
   if (monitor.left == 0) swap();
   if (monitor.left == 0) {
-    if (monitor.is_stopping) release();
+    if (monitor.state == MONITOR_STOPPING) release();
     return;
   }
   buffer =
@@ -114,7 +124,7 @@ static void write_more(void) {
 static int begin_entry(uint64_t connection, size_t bytes) {
   text_t* text = &monitor.waiting;
 
-  if (!monitor.is_on || monitor.is_stopping) return 0;
+  if (monitor.state != MONITOR_ON) return 0;
   if (text->size >= MAX_WAITING_BYTES) {
     monitor.omitted_entries++;
     monitor.omitted_bytes += bytes;
@@ -235,17 +245,18 @@ void monitor_bytes(uint64_t connection,
 void monitor_start(uv_loop_t* loop) {
   monitor.loop = loop;
   uv_timer_init(loop, &monitor.timer);
-  monitor.is_on = 1;
+  monitor.state = MONITOR_ON;
 }
 
 static void on_flush_timeout(uv_timer_t* timer) {
-  monitor.is_stuck = monitor.is_writing;
-  if (monitor.is_stuck) uv_stop(timer->loop);
+  if (!monitor.is_writing) return;
+  monitor.state = MONITOR_STUCK;
+  uv_stop(timer->loop);
 }
 
 void monitor_stop(void) {
-  if (monitor.loop == NULL || monitor.is_stopping) return;
-  monitor.is_stopping = 1;
+  if (monitor.state != MONITOR_ON && monitor.state != MONITOR_FAILED) return;
+  monitor.state = MONITOR_STOPPING;
   if (monitor.is_writing) {
     uv_timer_start(&monitor.timer, on_flush_timeout, FLUSH_MS, 0);
   } else {
@@ -254,5 +265,5 @@ void monitor_stop(void) {
 }
 
 int monitor_is_stuck(void) {
-  return monitor.is_stuck;
+  return monitor.state == MONITOR_STUCK;
 }

@@ -161,38 +161,49 @@ static void init_side(side_t* side, pair_t* pair, side_t* other) {
   side->pass.on_sent = on_sent;
 }
 
-static void show_opened(const pair_t* pair) {
+/* 0: unknown. */
+static int64_t pid_of(const ipc_channel_t* channel) {
   ipc_peer_t peer;
 
-  if (ipc_channel_peer(pair->front.channel, &peer) != 0) peer.pid = 0;
-  monitor_opened(pair->number, peer.pid);
+  return ipc_channel_peer(channel, &peer) == 0 ? peer.pid : 0;
 }
 
-static void on_connection(ipc_server_t* server, ipc_channel_t* channel) {
-  relay_t* relay = ipc_server_data(server);
-  pair_t* pair = calloc(1, sizeof(*pair));
+/* NULL: this client gets none. One that is the relay itself has come by another
+ * spelling of the name it serves, and each pair would lead to the next. */
+static pair_t* add_pair(relay_t* relay, ipc_channel_t* channel) {
+  pair_t* pair;
 
-  ipc_channel_set_data(channel, NULL);
-  if (pair == NULL) {
-    ipc_channel_close(channel);
-    return;
+  if (pid_of(channel) == uv_os_getpid()) {
+    report(relay->connect_name, "it leads back to this relay");
+    return NULL;
   }
+  pair = calloc(1, sizeof(*pair));
+  if (pair == NULL) return NULL;
   pair->relay = relay;
   pair->front.channel = channel;
   if (connect_back(pair) != 0) {
-    ipc_channel_close(channel);
     free(pair);
-    return;
+    return NULL;
   }
   init_side(&pair->front, pair, &pair->back);
   init_side(&pair->back, pair, &pair->front);
   pair->front.direction = '>';
   pair->back.direction = '<';
-  ipc_channel_set_data(channel, &pair->front);
   pair->next = relay->pairs;
   relay->pairs = pair;
   pair->number = ++relay->connections;
-  show_opened(pair);
+  return pair;
+}
+
+static void on_connection(ipc_server_t* server, ipc_channel_t* channel) {
+  pair_t* pair = add_pair(ipc_server_data(server), channel);
+
+  ipc_channel_set_data(channel, pair == NULL ? NULL : &pair->front);
+  if (pair == NULL) {
+    ipc_channel_close(channel);
+  } else {
+    monitor_opened(pair->number, pid_of(channel));
+  }
 }
 
 /* ---- Life --------------------------------------------------------------- */

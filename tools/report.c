@@ -32,10 +32,15 @@ int report_usage(const char* format, ...) {
   return STATUS_USAGE;
 }
 
+int report_output(const char* name, int error, const char* sequel) {
+  report(name, "standard output: %s%s", uv_strerror(error), sequel);
+  return STATUS_FAILED;
+}
+
 int report_flush(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return STATUS_OK;
-  report(NULL, "standard output: can't be written");
-  return STATUS_FAILED;
+  /* stdio doesn't tell on every system why. */
+  return report_output(NULL, UV_EIO, "");
 }
 
 int report_options(const char* name,
@@ -75,28 +80,24 @@ int report_listen(const char* name,
   }
 }
 
-/* The deadline has passed: what stood in the way? */
-static int report_timeout(const char* name, int last_attempt, int timeout_ms) {
+int report_timeout(const char* name, int timeout_ms, const char* why) {
+  report(name, "timed out after %d ms: %s", timeout_ms, why);
+  return STATUS_TIMED_OUT;
+}
+
+/* What has stood in the way of a connection until the deadline. */
+static const char* obstacle(int last_attempt) {
   switch (last_attempt) {
-    case UV_EBUSY:
-      report(name, "timed out after %d ms: the server is busy", timeout_ms);
-      return STATUS_BUSY;
-    case UV_ENOENT:
-      report(name, "timed out after %d ms: nobody serves it", timeout_ms);
-      return STATUS_TIMED_OUT;
-    case UV_ECONNREFUSED:
-      report(name,
-             "timed out after %d ms: the server hangs up before its hello",
-             timeout_ms);
-      return STATUS_TIMED_OUT;
     case 0:
-      report(name, "timed out after %d ms: the server hasn't said its hello",
-             timeout_ms);
-      return STATUS_TIMED_OUT;
+      return "the server hasn't said its hello";
+    case UV_EBUSY:
+      return "the server is busy";
+    case UV_ENOENT:
+      return "nobody serves it";
+    case UV_ECONNREFUSED:
+      return "the server hangs up before its hello";
     default:
-      report(name, "timed out after %d ms: %s", timeout_ms,
-             uv_strerror(last_attempt));
-      return STATUS_TIMED_OUT;
+      return uv_strerror(last_attempt);
   }
 }
 
@@ -125,7 +126,8 @@ int report_connect(const char* name,
     case UV_ETIMEDOUT:
       info.last_attempt = 0;
       ipc_channel_info(channel, &info);
-      return report_timeout(name, info.last_attempt, timeout_ms);
+      report_timeout(name, timeout_ms, obstacle(info.last_attempt));
+      return info.last_attempt == UV_EBUSY ? STATUS_BUSY : STATUS_TIMED_OUT;
     case UV_EPROTO:
       report(name, "bad frame: the server doesn't speak the native framing");
       return STATUS_BAD_FRAME;

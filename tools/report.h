@@ -45,6 +45,14 @@ int report_connect(const char* name,
                    int timeout_ms);
 int report_end(const char* name, int error);
 
+/* Says that so much time has passed, and why for nothing. Returns
+ * STATUS_TIMED_OUT. */
+int report_timeout(const char* name, int timeout_ms, const char* why);
+
+/* Standard output takes nothing more; `sequel` says what that leads to, if
+ * anything but the end. Returns STATUS_FAILED. */
+int report_output(const char* name, int error, const char* sequel);
+
 /* Ends what was printed with stdio: the exit status, after a line if standard
  * output hasn't taken it. */
 int report_flush(void);

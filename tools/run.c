@@ -24,16 +24,27 @@ struct run_s {
   ipc_channel_t* in;  /* what it reads; NULL: closed */
   ipc_channel_t* out; /* what it writes; NULL: closed */
   pass_t pass;        /* from the peer to `in` */
-  input_t input;      /* from `out` to the peer */
+  input_t input;      /* from `out` to the peer; open only while that is */
   text_t text;        /* a message as the command gets it */
-  unsigned int is_input_ended : 1;
+  /* Either comes first: it may close its output and live on, or leave with the
+   * peer yet to take what it said. */
+  unsigned int is_silent : 1; /* all that it said has been taken */
   unsigned int has_exited : 1;
-  unsigned int is_quitting : 1;
 };
 
 /* The peer closes with the command, and goes with the last of both. */
 static void settle(run_t* run) {
-  if (run->has_exited && run->is_input_ended) talk_close(run->peer);
+  if (run->has_exited && run->is_silent) talk_close(run->peer);
+  talk_reap(run->peer);
+}
+
+/* Of either channel. */
+static void on_close(ipc_channel_t* channel, const ipc_close_result_t* result) {
+  run_t* run = ipc_channel_data(channel);
+
+  (void) result;
+  if (channel == run->in) run->in = NULL;
+  if (channel == run->out) run->out = NULL;
   talk_reap(run->peer);
 }
 
@@ -56,19 +67,10 @@ static void on_in_drain(ipc_channel_t* channel) {
   pass_drain(&run->pass);
 }
 
-static void on_in_close(ipc_channel_t* channel,
-                        const ipc_close_result_t* result) {
-  run_t* run = ipc_channel_data(channel);
-
-  (void) result;
-  run->in = NULL;
-  talk_reap(run->peer);
-}
-
 void run_message(run_t* run, const void* data, size_t size) {
   const arguments_t* arguments = run->peer->talk->arguments;
 
-  if (run->in == NULL || run->is_quitting) return;
+  if (run->in == NULL) return;
   text_clear(&run->text);
   output_format(&run->text, arguments, &run->peer->origin, data, size);
   if (run->text.has_failed ||
@@ -104,15 +106,6 @@ static void on_out_end(ipc_channel_t* channel, int status) {
   input_take_end(&run->input, status == UV_ECONNRESET ? 0 : status);
 }
 
-static void on_out_close(ipc_channel_t* channel,
-                         const ipc_close_result_t* result) {
-  run_t* run = ipc_channel_data(channel);
-
-  (void) result;
-  run->out = NULL;
-  talk_reap(run->peer);
-}
-
 static int on_piece(void* arg, const char* data, size_t size) {
   run_t* run = arg;
   peer_t* peer = run->peer;
@@ -120,8 +113,8 @@ static int on_piece(void* arg, const char* data, size_t size) {
 
   err = talk_check(&run->input, peer->talk, data, size);
   if (err != 0) return err;
-  peer->owes = !peer->is_closing;
-  if (peer->owes) talk_offer(peer, data, size);
+  peer->owes = 1;
+  talk_offer(peer, data, size);
   return peer->owes ? UV_EAGAIN : 0;
 }
 
@@ -129,16 +122,15 @@ static void on_input_end(void* arg, int status) {
   run_t* run = arg;
   peer_t* peer = run->peer;
 
-  run->is_input_ended = 1;
+  run->is_silent = 1;
   if (status != 0) {
     talk_report_input(peer->talk, &run->input, "the command's output", status);
-    peer->has_failed = 1;
-    if (peer->talk->is_single) peer->talk->status = STATUS_FAILED;
+    talk_blame(peer, STATUS_FAILED);
     /* Nobody reads the rest of what it says. */
     if (run->out != NULL) ipc_channel_close(run->out);
   }
   /* Where a pipe has no half-close the end is that of the command. */
-  if (!peer->is_closing) ipc_channel_end(peer->channel);
+  ipc_channel_end(peer->channel);
   talk_settle(peer);
   settle(run);
 }
@@ -148,7 +140,7 @@ void run_drain(run_t* run) {
 }
 
 int run_is_silent(const run_t* run) {
-  return run->is_input_ended;
+  return run->is_silent;
 }
 
 /* ---- Life --------------------------------------------------------------- */
@@ -165,7 +157,8 @@ static void on_exit(ipc_child_t* child, int64_t exit_status, int term_signal) {
   peer_t* peer = run->peer;
 
   run->has_exited = 1;
-  if (peer->talk->is_single && !peer->has_failed && !peer->talk->is_over) {
+  if (talk_is_single(peer->talk) && !peer->has_failed &&
+      peer->talk->state != TALK_OVER) {
     peer->talk->status =
         term_signal != 0 ? SIGNALLED + term_signal : (int) exit_status;
   }
@@ -198,12 +191,12 @@ static int spawn(run_t* run, ipc_child_options_t* options) {
   /* However slowly it reads. */
   ipc_channel_options_set_close_timeout(&in, IPC_CHANNEL_INFINITE);
   ipc_channel_options_on_drain(&in, on_in_drain);
-  ipc_channel_options_on_close(&in, on_in_close);
+  ipc_channel_options_on_close(&in, on_close);
   ipc_channel_options_init(&out);
   ipc_channel_options_set_framing(&out, IPC_CHANNEL_FRAMING_RAW);
   ipc_channel_options_on_message(&out, on_out_message);
   ipc_channel_options_on_end(&out, on_out_end);
-  ipc_channel_options_on_close(&out, on_out_close);
+  ipc_channel_options_on_close(&out, on_close);
   ipc_child_options_set_channel(options, IPC_CHILD_STDIN_SLOT, &in, run);
   ipc_child_options_set_channel(options, IPC_CHILD_STDOUT_SLOT, &out, run);
   /* However slowly the peer takes what it said. */
@@ -220,13 +213,6 @@ static int spawn(run_t* run, ipc_child_options_t* options) {
 }
 
 /* ---- The command line --------------------------------------------------- */
-
-static int is_windows(void) {
-  ipc_name_info_t info;
-
-  ipc_name_resolve("x", &info);
-  return info.os_name[0] == '\\';
-}
 
 static void set_variables(const peer_t* peer) {
   text_t pid = {0};
@@ -285,8 +271,8 @@ int run_begin(peer_t* peer) {
   if (run != NULL) {
     run->peer = peer;
     set_variables(peer);
-    err =
-        is_windows() ? spawn_windows(run, command) : spawn_posix(run, command);
+    err = talk_is_windows() ? spawn_windows(run, command)
+                            : spawn_posix(run, command);
   }
   if (err != 0) {
     report(peer->talk->name, "can't start the command: %s", uv_strerror(err));
@@ -299,8 +285,6 @@ int run_begin(peer_t* peer) {
 }
 
 void run_quit(run_t* run) {
-  if (run->is_quitting) return;
-  run->is_quitting = 1;
   input_close(&run->input);
   pass_release(&run->pass);
   if (run->out != NULL) ipc_channel_close(run->out);

@@ -12,10 +12,30 @@
 typedef struct talk_s talk_t;
 typedef struct run_s run_t;
 
+/* How far a connection has come.
+ *
+ *   CONNECTING -> TALKING         talk_begin
+ *   TALKING -> ENDED -> GONE      its end (talk_on_end), and
+ *   TALKING -> BROKEN -> GONE     a send that fails (talk_broke), in any order
+ *   all of these -> CLOSING       talk_close
+ *   CLOSING -> CLOSED             talk_on_close
+ *
+ * talk_settle closes one that is done for; GONE always is. */
+typedef enum peer_state_e {
+  PEER_CONNECTING,
+  PEER_TALKING,
+  PEER_ENDED,   /* says nothing more; still takes what we send */
+  PEER_BROKEN,  /* takes nothing more; may still have something to say */
+  PEER_GONE,    /* neither */
+  PEER_CLOSING, /* by us */
+  PEER_CLOSED
+} peer_state_t;
+
 /* One channel; it is the channel's data. */
 typedef struct peer_s {
   talk_t* talk;
-  ipc_channel_t* channel; /* NULL: closed */
+  peer_state_t state;
+  ipc_channel_t* channel; /* until it is closed */
   struct peer_s* next;
   origin_t origin;
   run_t* run; /* with --exec: the command, once there is one */
@@ -23,15 +43,35 @@ typedef struct peer_s {
   pass_t echo;
   uint64_t last_received;        /* uv_hrtime */
   unsigned int owes : 1;         /* hasn't taken the piece of input at hand */
-  unsigned int has_ended : 1;    /* its side */
-  unsigned int is_broken : 1;    /* takes nothing any more */
-  unsigned int is_closing : 1;   /* by us */
   unsigned int has_failed : 1;   /* and has been reported */
   unsigned int is_half_open : 1; /* our end can't be told to it */
 } peer_t;
 
+/* What we are, and so how many peers there are to be. */
+typedef enum talk_role_e {
+  TALK_SERVER,
+  TALK_SERVER_ONCE, /* one peer, and then the end */
+  TALK_CLIENT       /* likewise */
+} talk_role_t;
+
+/* How far standard input has been read, and the end of all.
+ *
+ *   WAITING -> READING            talk_begin; never with --echo and --exec
+ *   READING <-> OFFERING          a piece that not all have taken at once
+ *   READING -> INPUT_ENDED
+ *   all of these -> OVER          talk_stop */
+typedef enum talk_state_e {
+  TALK_WAITING, /* for the first peer */
+  TALK_READING,
+  TALK_OFFERING, /* peers owe the piece at hand, or have taken it */
+  TALK_INPUT_ENDED,
+  TALK_OVER /* nothing is done any more but to close */
+} talk_state_t;
+
 struct talk_s {
   const arguments_t* arguments;
+  talk_role_t role;
+  talk_state_t state;
   const char* name;
   uv_loop_t* loop;
   ipc_server_t* server;
@@ -41,16 +81,21 @@ struct talk_s {
   uint64_t input_bytes;
   uint64_t connections; /* that have begun */
   int status;           /* the exit status */
-  unsigned int is_client : 1;
-  unsigned int is_single : 1; /* one peer, and then the end */
-  unsigned int
-      is_offered : 1; /* peers owe a piece of input, or have taken it */
-  unsigned int is_input_begun : 1;
-  unsigned int is_input_ended : 1;
-  unsigned int is_over : 1;
 };
 
-void talk_init(talk_t* talk, uv_loop_t* loop, const arguments_t* arguments);
+void talk_init(talk_t* talk,
+               uv_loop_t* loop,
+               const arguments_t* arguments,
+               talk_role_t role);
+
+/* One peer, and then the end. */
+int talk_is_single(const talk_t* talk);
+
+int talk_is_native(const talk_t* talk);
+
+/* Whether names are those of pipes, which have no half-close, and commands are
+ * for cmd.exe. */
+int talk_is_windows(void);
 
 /* A peer without a channel yet; NULL: no memory. */
 peer_t* talk_add(talk_t* talk);
@@ -60,10 +105,14 @@ void talk_remove(peer_t* peer);
 /* The channel is connected: it gets the input, or its command. */
 void talk_begin(peer_t* peer);
 
-int talk_is_native(const talk_t* talk);
+/* Neither closed nor about to be. */
+int talk_is_open(const peer_t* peer);
 
-/* Closes a channel both sides of which have ended. */
+/* Closes the channel of a peer with which nothing more can be exchanged. */
 void talk_settle(peer_t* peer);
+
+/* A send has failed: it takes nothing more. */
+void talk_broke(peer_t* peer);
 
 void talk_close(peer_t* peer);
 
@@ -88,7 +137,11 @@ void talk_on_drain(ipc_channel_t* channel);
 void talk_on_end(ipc_channel_t* channel, int status);
 void talk_on_close(ipc_channel_t* channel, const ipc_close_result_t* result);
 
-/* This peer is done for, and it has been said why. */
+/* Something has failed with this peer, and it has been said what: nothing else
+ * is to be said, and of a single one it is the end of the program. */
+void talk_blame(peer_t* peer, int status);
+
+/* The same, and it is done for. */
 void talk_fail(peer_t* peer, int status);
 
 /* All is: the end of the program. */

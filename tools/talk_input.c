@@ -32,9 +32,8 @@ void talk_on_sent(ipc_channel_t* channel, void* arg, int status, size_t sent) {
   peer_t* peer = ipc_channel_data(channel);
 
   (void) arg, (void) sent;
-  if (status == 0 || peer->is_closing) return;
-  peer->is_broken = 1;
-  talk_settle(peer); /* or else when all that it sent has been printed */
+  /* It may go on until all that it sent has been printed. */
+  if (status != 0) talk_broke(peer);
 }
 
 void talk_offer(peer_t* peer, const char* data, size_t size) {
@@ -56,10 +55,9 @@ void talk_offer(peer_t* peer, const char* data, size_t size) {
       talk_fail(peer, STATUS_FAILED);
       break;
     case UV_EPIPE:
-      peer->is_broken = 1;
-      talk_settle(peer);
+      talk_broke(peer);
       /* A single one keeps the piece, and so the rest of the input. */
-      if (peer->talk->is_single && !peer->is_closing) return;
+      if (talk_is_single(peer->talk) && talk_is_open(peer)) return;
       break;
     default:
       talk_fail(peer, report_end(peer->talk->name, err));
@@ -77,36 +75,34 @@ int talk_check(input_t* input,
 }
 
 static int takes_input(const peer_t* peer) {
-  return !peer->is_closing && !peer->is_broken;
+  return peer->state == PEER_TALKING || peer->state == PEER_ENDED;
 }
 
 static int on_piece(void* arg, const char* data, size_t size) {
   talk_t* talk = arg;
+  int is_new = talk->state == TALK_READING;
   peer_t* peer;
   int owing = 0;
   int taking = 0;
   int err;
 
-  err = talk->is_offered ? 0 : talk_check(&talk->input, talk, data, size);
+  err = is_new ? talk_check(&talk->input, talk, data, size) : 0;
   if (err != 0) return err;
   for (peer = talk->peers; peer != NULL; peer = peer->next) {
-    if (!talk->is_offered) peer->owes = takes_input(peer);
+    if (is_new) peer->owes = takes_input(peer);
     taking += peer->owes;
     if (peer->owes) talk_offer(peer, data, size);
     owing += peer->owes;
   }
+  talk->state = owing > 0 ? TALK_OFFERING : TALK_READING;
   /* What nobody is there for waits for the next. */
-  if (owing > 0 || (taking == 0 && !talk->is_offered)) {
-    talk->is_offered = owing > 0;
-    return UV_EAGAIN;
-  }
-  talk->is_offered = 0;
+  if (owing > 0 || (taking == 0 && is_new)) return UV_EAGAIN;
   talk->input_bytes += size;
   return 0;
 }
 
 static void end_our_side(peer_t* peer) {
-  if (peer->is_closing) return;
+  if (!talk_is_open(peer)) return;
   if (ipc_channel_end(peer->channel) == UV_ENOTSUP) {
     peer->is_half_open = 1;
     peer->last_received = uv_hrtime();
@@ -154,7 +150,7 @@ static void on_input_end(void* arg, int status) {
   talk_t* talk = arg;
   peer_t* peer;
 
-  talk->is_input_ended = 1;
+  talk->state = TALK_INPUT_ENDED;
   if (status != 0) {
     talk_report_input(talk, &talk->input, "standard input", status);
     talk->status = STATUS_FAILED;
@@ -162,28 +158,36 @@ static void on_input_end(void* arg, int status) {
   for (peer = talk->peers; peer != NULL; peer = peer->next) end_our_side(peer);
 }
 
-void talk_begin(peer_t* peer) {
+/* Of the first peer: its limits are those of all. */
+static void open_input(const peer_t* peer) {
   talk_t* talk = peer->talk;
   ipc_channel_info_t info;
+
+  ipc_channel_info(peer->channel, &info);
+  talk->state = TALK_READING;
+  talk->input.loop = talk->loop;
+  talk->input.on_piece = on_piece;
+  talk->input.on_end = on_input_end;
+  talk->input.arg = talk;
+  talk_set_input(talk, &talk->input, info.max_message_bytes);
+  input_open(&talk->input);
+}
+
+void talk_begin(peer_t* peer) {
+  talk_t* talk = peer->talk;
   int status;
 
+  peer->state = PEER_TALKING;
   introduce(peer);
   if (talk->arguments->echo) return;
   if (talk->arguments->exec != NULL) {
     status = run_begin(peer);
     if (status != 0) talk_fail(peer, status);
-  } else if (talk->is_input_ended) {
+  } else if (talk->state == TALK_INPUT_ENDED) {
     end_our_side(peer);
-  } else if (talk->is_input_begun) {
-    input_resume(&talk->input);
+  } else if (talk->state == TALK_WAITING) {
+    open_input(peer);
   } else {
-    ipc_channel_info(peer->channel, &info);
-    talk->is_input_begun = 1;
-    talk->input.loop = talk->loop;
-    talk->input.on_piece = on_piece;
-    talk->input.on_end = on_input_end;
-    talk->input.arg = talk;
-    talk_set_input(talk, &talk->input, info.max_message_bytes);
-    input_open(&talk->input);
+    input_resume(&talk->input);
   }
 }

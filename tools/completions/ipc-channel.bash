@@ -22,7 +22,10 @@ _ipc_channel_options() {
     info) echo --json ;;
     wait) echo --timeout ;;
     call) echo --frame --timeout --wait --notify --list --json --pretty --watch ;;
-    bench) echo --size --clients --pipeline --duration --count --timeout --json ;;
+    bench)
+      echo --frame --size --clients --pipeline --duration --count --timeout \
+        --json
+      ;;
   esac
 }
 
@@ -31,7 +34,7 @@ _ipc_channel_options() {
 _ipc_channel_values() {
   case $2 in
     --frame)
-      [ "$1" = call ] || echo none
+      case $1 in call | bench) ;; *) echo none ;; esac
       printf '%s\n' native newline nul form-feed delimiter= length= \
         content-length packet
       ;;

@@ -53,7 +53,7 @@ end
 complete -c ipc-channel -n __ipc_channel_is_path -F
 complete -c ipc-channel -n '__ipc_channel_is connect relay info wait call bench' -a '(__ipc_channel_names)'
 
-complete -c ipc-channel -n '__ipc_channel_is listen connect call' -l frame -x -a '(__ipc_channel_framings)' -d 'How messages are told apart'
+complete -c ipc-channel -n '__ipc_channel_is listen connect call bench' -l frame -x -a '(__ipc_channel_framings)' -d 'How messages are told apart'
 complete -c ipc-channel -n '__ipc_channel_is listen connect' -l frame -x -a 'none' -d 'How messages are told apart'
 complete -c ipc-channel -n '__ipc_channel_is listen connect' -l input -x -a 'raw quoted hex' -d 'What standard input has'
 complete -c ipc-channel -n '__ipc_channel_is listen connect' -l output -x -a 'raw quoted hex json' -d 'How to print what comes'
