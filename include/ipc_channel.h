@@ -514,10 +514,14 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_listener(
 
 /* Server: who and how many */
 
-/* How many channels may be open at the same time, 1 to 1,000,000; default
- * IPC_CHANNEL_UNLIMITED. One client more is told to come back (native framing:
- * it sees UV_EBUSY or waits, as its own options say); with the raw framing it
- * waits, unanswered, in the system's queue. */
+/* How many channels there may be at the same time, 1 to 1,000,000; default
+ * IPC_CHANNEL_UNLIMITED. Each counts from on_connection, or its accept, until
+ * its on_close has returned, so that who keeps a place for each instance never
+ * needs one more; ipc_channel_disconnect gives one up at once. One client more
+ * is told to come back (native framing: it sees UV_EBUSY or waits, as its own
+ * options say), but waits where a channel that counts has lost its peer and is
+ * to be closed; with the raw framing it waits, unanswered, in the system's
+ * queue. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_max_instances(
     ipc_server_options_t* options, unsigned int count);
 /* How many clients may wait for an instance, or for an ipc_server_accept,
@@ -833,8 +837,8 @@ IPC_CHANNEL_EXTERN int ipc_server_info(const ipc_server_t* server,
                                        ipc_server_info_t* info);
 
 typedef struct ipc_server_stats_s {
-  uint64_t instances;    /* channels open now, those in the hello included */
-  uint64_t accepted;     /* channels that passed the hello, ever */
+  uint64_t instances; /* channels connected now, those in the hello included */
+  uint64_t accepted;  /* channels that passed the hello, ever */
   uint64_t refused_busy; /* told to come back */
   uint64_t refused_peer; /* failed the peer check or on_admit */
   uint64_t
@@ -1079,8 +1083,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_close(ipc_channel_t* channel);
 
 /* Drops the connection now, or gives up connecting: pending sends end with
  * UV_ECANCELED, the peer sees the connection break. The channel is dead and
- * remains to be closed, unless its server owns it. In a closing channel, cuts
- * the wait short. UV_EPIPE: dead before. */
+ * remains to be closed, unless its server owns it; the server's next client may
+ * come at once (see set_max_instances). In a closing channel, cuts the wait
+ * short. UV_EPIPE: dead before. */
 IPC_CHANNEL_EXTERN int ipc_channel_disconnect(ipc_channel_t* channel);
 
 typedef struct ipc_channel_info_s {

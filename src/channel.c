@@ -85,7 +85,7 @@ static void become_dead(ipc_channel_t* channel, int status) {
   if (channel->error == 0) channel->error = status;
   if (channel->posters != NULL) ipc__posters_end(channel, 0);
   let_go(channel);
-  if (channel->server != NULL) ipc__server_freed(channel);
+  if (channel->server != NULL) ipc__server_lost(channel);
 }
 
 void ipc__channel_broken(ipc_channel_t* channel, int status) {
@@ -128,7 +128,7 @@ void ipc__channel_destroy(ipc_channel_t* channel, int status) {
   channel->close_status = status;
   if (channel->posters != NULL) ipc__posters_close(channel, 0);
   let_go(channel);
-  if (channel->server != NULL) ipc__server_freed(channel);
+  if (channel->server != NULL) ipc__server_lost(channel);
 }
 
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel) {
@@ -163,6 +163,7 @@ int ipc_channel_disconnect(ipc_channel_t* channel) {
       if (channel->bytes_sent == 0) ipc__channel_write(channel);
       channel->end_told = 1;
       become_dead(channel, UV_ECANCELED);
+      if (channel->server != NULL) ipc__server_vacate(channel);
       return 0;
     case IPC__CLOSING:
       ipc__channel_destroy(channel, UV_ECANCELED);

@@ -553,8 +553,10 @@ int ipc__client_reconnects(const ipc_channel_t* channel);
 void ipc__server_greeted(ipc_channel_t* channel);
 /* Surfaces a channel that waits, if its turn has come. */
 void ipc__server_promote(ipc_channel_t* channel);
-/* The channel has no connection any more, so its place is free. */
-void ipc__server_freed(ipc_channel_t* channel);
+/* The channel has no connection any more. */
+void ipc__server_lost(ipc_channel_t* channel);
+/* Its place is free: somebody else may have it. */
+void ipc__server_vacate(ipc_channel_t* channel);
 /* Tells a client no. */
 void ipc__server_refuse(ipc_channel_t* channel, ipc__verdict_t verdict);
 /* A client went before it had surfaced. */

@@ -62,6 +62,7 @@ static void add_channel(ipc_server_t* server, ipc_channel_t* channel) {
 }
 
 static void remove_channel(ipc_server_t* server, ipc_channel_t* channel) {
+  ipc__server_vacate(channel);
   channel->server = NULL;
   if (channel->is_refused) {
     unlink_channel(&server->refused, channel);
@@ -70,9 +71,8 @@ static void remove_channel(ipc_server_t* server, ipc_channel_t* channel) {
     unlink_channel(&server->channels, channel);
     server->instances--;
     if (channel->is_dead_instance) server->dead_instances--;
-    if (channel->has_instance) server->used_instances--;
     if (channel->is_waiting) server->waiting--;
-    channel->has_instance = channel->is_dead_instance = channel->is_waiting = 0;
+    channel->is_dead_instance = channel->is_waiting = 0;
   }
 }
 

@@ -23,11 +23,12 @@ struct ipc_server_s {
   ipc_connection_cb on_connection;
   ipc_server_error_cb on_error;
   ipc_server_close_cb on_close;
-  int64_t waiting_instances;   /* -1: the default */
-  unsigned int instances;      /* in `channels` */
-  unsigned int used_instances; /* those that the user has, connected */
-  unsigned int dead_instances; /* in `channels` without a connection */
-  unsigned int waiting;        /* in `channels`, waiting for their turn */
+  int64_t waiting_instances;     /* -1: the default */
+  unsigned int instances;        /* in `channels` */
+  unsigned int used_instances;   /* those that the user has */
+  unsigned int ending_instances; /* of these, those without a connection */
+  unsigned int dead_instances;   /* in `channels` without a connection */
+  unsigned int waiting;          /* in `channels`, waiting for their turn */
   ipc__ops_t accepts;
   ipc__ops_t ended_accepts; /* cancelled; their callbacks are due */
   ipc_op_t last_op;

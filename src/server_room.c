@@ -106,13 +106,22 @@ static void let_in(ipc_channel_t* channel) {
   surface(channel);
 }
 
+/* Whether this client may wait for its turn. A place whose connection is gone
+ * will be free with the close of its channel, which is mostly a turn away. */
+static int may_wait(const ipc_channel_t* channel) {
+  const ipc_server_t* server = channel->server;
+
+  return !ipc__channel_is_native(channel) ||
+         server->waiting < (uint64_t) ipc__server_waiting_instances(server) +
+                               server->ending_instances;
+}
+
 void ipc__server_greeted(ipc_channel_t* channel) {
   ipc_server_t* server = channel->server;
 
   if (may_surface(server) && server->waiting == 0) {
     let_in(channel);
-  } else if (server->waiting < ipc__server_waiting_instances(server) ||
-             !ipc__channel_is_native(channel)) {
+  } else if (may_wait(channel)) {
     channel->is_waiting = 1;
     server->waiting++;
     /* How long it waits is the client's business. */
@@ -131,20 +140,26 @@ void ipc__server_promote(ipc_channel_t* channel) {
   wake_oldest(server);
 }
 
-void ipc__server_freed(ipc_channel_t* channel) {
+void ipc__server_lost(ipc_channel_t* channel) {
   ipc_server_t* server = channel->server;
 
   leave_room(channel);
   if (!channel->is_dead_instance && !channel->is_refused) {
     channel->is_dead_instance = 1;
     server->dead_instances++;
+    server->ending_instances += channel->has_instance;
   }
-  if (channel->has_instance) {
-    channel->has_instance = 0;
-    server->used_instances--;
-  }
-  wake_oldest(server);
   ipc__server_update_listening(server);
+}
+
+void ipc__server_vacate(ipc_channel_t* channel) {
+  ipc_server_t* server = channel->server;
+
+  if (!channel->has_instance) return;
+  channel->has_instance = 0;
+  server->used_instances--;
+  server->ending_instances -= channel->is_dead_instance;
+  wake_oldest(server);
 }
 
 /* ---- Accept ------------------------------------------------------------- */

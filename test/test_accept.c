@@ -583,8 +583,13 @@ static void test_accept_with_one_instance(void** state) {
   finish();
 }
 
-/* A dead or disconnected channel is no instance any more, though it has yet to
- * be closed. */
+static void none_before(side_t* side) {
+  (void) side;
+  assert_int_equal(taken[1].opens, 0);
+}
+
+/* A channel that was disconnected is no instance any more; one whose peer has
+ * left is, until it is closed. */
 static void run_freed(int by_peer, int is_raw) {
   prepare_pushed();
   if (is_raw) pair_raw(&pair);
@@ -599,6 +604,11 @@ static void run_freed(int by_peer, int is_raw) {
   assert_int_equal(stats().instances, 1);
   if (by_peer) {
     assert_int_equal(ipc_channel_disconnect(clients[0].channel), 0);
+    run_until(&taken[0].ends, 1);
+    test_run_for(50);
+    assert_int_equal(taken[1].opens, 0);
+    taken[0].on_close = none_before;
+    side_close(&taken[0]);
   } else {
     assert_int_equal(ipc_channel_disconnect(taken[0].channel), 0);
   }
@@ -620,9 +630,91 @@ static void test_disconnect_frees_raw(void** state) {
   run_freed(0, 1);
 }
 
-static void test_death_frees(void** state) {
+static void test_close_frees(void** state) {
   (void) state;
   run_freed(1, 0);
+}
+
+static void test_close_frees_raw(void** state) {
+  (void) state;
+  run_freed(1, 1);
+}
+
+static int held, most_held, left_to_come;
+
+static void take_another(ipc_server_t* server, ipc_channel_t* channel) {
+  (void) server;
+  (void) channel;
+  held++;
+  if (held > most_held) most_held = held;
+}
+
+static void close_at_end(ipc_channel_t* channel, int status) {
+  (void) status;
+  ipc_channel_close(channel);
+}
+
+static void give_one_back(ipc_channel_t* channel,
+                          const ipc_close_result_t* result) {
+  (void) channel;
+  (void) result;
+  held--;
+}
+
+static void close_when_connected(ipc_channel_t* channel, int status) {
+  assert_int_equal(status, 0);
+  ipc_channel_close(channel);
+}
+
+static void come_again(ipc_channel_t* channel,
+                       const ipc_close_result_t* result) {
+  ipc_channel_t* next;
+
+  (void) channel;
+  (void) result;
+  if (--left_to_come < 0) return;
+  assert_int_equal(
+      ipc_client_connect(test_loop(), &pair.client_options, NULL, &next), 0);
+}
+
+/* Who has a place for each instance never needs one more, however fast they
+ * come and go. */
+static void run_churn(int is_raw, unsigned int places) {
+  ipc_channel_t* channel;
+  ipc_server_t* server;
+  int i;
+
+  prepare_pushed();
+  if (is_raw) pair_raw(&pair);
+  held = most_held = 0;
+  left_to_come = 100;
+  ipc_server_options_set_max_instances(&pair.server_options, 2);
+  ipc_server_options_set_waiting_instances(&pair.server_options, places);
+  ipc_server_options_on_connection(&pair.server_options, take_another);
+  ipc_server_options_on_end(&pair.server_options, close_at_end);
+  ipc_server_options_on_close(&pair.server_options, give_one_back);
+  ipc_client_options_set_wait_for_instance(&pair.client_options, 1);
+  ipc_client_options_on_connect(&pair.client_options, close_when_connected);
+  ipc_client_options_on_end(&pair.client_options, NULL);
+  ipc_client_options_on_close(&pair.client_options, come_again);
+  assert_int_equal(
+      ipc_server_listen(test_loop(), &pair.server_options, NULL, &server), 0);
+  for (i = 0; i < 6; i++) {
+    assert_int_equal(
+        ipc_client_connect(test_loop(), &pair.client_options, NULL, &channel),
+        0);
+  }
+  while (left_to_come > -6 || held > 0) test_turn();
+  assert_int_equal(most_held, 2);
+  assert_int_equal(ipc_server_close(server, NULL), 0);
+  test_run();
+}
+
+static void test_never_more_than_instances(void** state) {
+  (void) state;
+  run_churn(0, 0);
+  run_churn(0, 3);
+  run_churn(1, 0);
 }
 
 /* ---- The waiting room --------------------------------------------------- */
@@ -913,7 +1005,9 @@ int main(int argc, char** argv) {
       TEST(test_accept_with_one_instance),
       TEST(test_disconnect_frees),
       TEST(test_disconnect_frees_raw),
-      TEST(test_death_frees),
+      TEST(test_close_frees),
+      TEST(test_close_frees_raw),
+      TEST(test_never_more_than_instances),
       TEST(test_no_places),
       TEST(test_one_place),
       TEST(test_some_places),
