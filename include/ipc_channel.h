@@ -343,8 +343,11 @@ typedef void (*ipc_wake_cb)(ipc_channel_t* channel, void* arg);
 /* Builders live on the caller's stack and need no destruction. _init sets the
  * defaults; each further function checks its argument. The first bad value is
  * remembered: that function and, later, listen or connect answer its error, and
- * _error tells in words which option and why. Strings are borrowed until listen
- * or connect returns. A builder can be used any number of times. */
+ * _error tells in words which option and why. An option that is only for
+ * systems other than this one is UV_ENOTSUP and not remembered, so that a
+ * program can set those of all systems: set_posix_mode, set_posix_owner,
+ * set_windows_sddl and a client's set_buffer_sizes. Strings are borrowed until
+ * listen or connect returns. A builder can be used any number of times. */
 typedef struct ipc_server_options_s {
   uint64_t opaque[96];
 } ipc_server_options_t;
@@ -562,15 +565,17 @@ IPC_CHANNEL_EXTERN int ipc_server_options_on_admit(
     ipc_server_options_t* options, ipc_admit_cb cb);
 /* The exact permission bits (0 to 0777) of the socket file, whatever the umask.
  * They decide who may try; set_peers still decides who gets in. Windows:
- * UV_ENOTSUP. */
+ * UV_ENOTSUP, which changes nothing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_mode(
     ipc_server_options_t* options, unsigned int mode);
-/* The owner of the socket file; -1 leaves one as it is. Windows: UV_ENOTSUP. */
+/* The owner of the socket file; -1 leaves one as it is. Windows: UV_ENOTSUP,
+ * which changes nothing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
     ipc_server_options_t* options, int64_t uid, int64_t gid);
 /* The pipe's security descriptor in SDDL, in place of the one that set_peers
  * and set_peer_group make; set_peers still checks who gets in. Where it names
- * no owner, the user of this process is. POSIX: UV_ENOTSUP. */
+ * no owner, the user of this process is. POSIX: UV_ENOTSUP, which changes
+ * nothing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
 /* Native framing: how long a client may take for its hello, 1 ms or more;
@@ -739,7 +744,8 @@ IPC_CHANNEL_EXTERN int ipc_client_options_set_length_prefix(
     ipc_client_options_t* options, const ipc_length_prefix_t* prefix);
 IPC_CHANNEL_EXTERN int ipc_client_options_set_codec(
     ipc_client_options_t* options, const ipc_codec_t* codec);
-/* Windows: the server alone sizes a pipe's buffers, so this is UV_ENOTSUP. */
+/* Windows: the server alone sizes a pipe's buffers, so this is UV_ENOTSUP,
+ * which changes nothing. */
 IPC_CHANNEL_EXTERN int ipc_client_options_set_buffer_sizes(
     ipc_client_options_t* options, size_t in_bytes, size_t out_bytes);
 IPC_CHANNEL_EXTERN int ipc_client_options_set_max_message_bytes(
@@ -1249,8 +1255,8 @@ IPC_CHANNEL_EXTERN int ipc_pair_create(unsigned int flags,
                                        uv_os_fd_t ends[2]);
 
 /* Both ends of a duplex pair as channels on one loop; `options` and `data` are
- * one for each. With `loop` NULL they share a private loop. After an error
- * there is neither. */
+ * one for each, the latter NULL for none. With `loop` NULL they share a private
+ * loop. After an error there is neither. */
 IPC_CHANNEL_EXTERN int ipc_channel_pair(
     uv_loop_t* loop,
     const ipc_channel_options_t* const options[2],

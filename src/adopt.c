@@ -135,7 +135,7 @@ int ipc_channel_pair(uv_loop_t* loop,
   uv_os_fd_t ends[2];
   int err;
 
-  if (options == NULL || data == NULL || channels == NULL) return UV_EINVAL;
+  if (options == NULL || channels == NULL) return UV_EINVAL;
   channels[0] = channels[1] = NULL;
   o = ipc__channel_options(options[0]);
   if (o == NULL) return UV_EINVAL;
@@ -149,8 +149,8 @@ int ipc_channel_pair(uv_loop_t* loop,
                    IPC__NAMELESS, ends[1], &second);
   if (err != 0) goto fail_first;
   second->hub->own_loop = own_loop;
-  ipc__client_begin(first, data[0]);
-  ipc__client_begin(second, data[1]);
+  ipc__client_begin(first, data == NULL ? NULL : data[0]);
+  ipc__client_begin(second, data == NULL ? NULL : data[1]);
   channels[0] = first;
   channels[1] = second;
   return 0;

@@ -353,10 +353,11 @@ int ipc_child_spawn(uv_loop_t* loop,
 /* ---- The user's side ---------------------------------------------------- */
 
 void* ipc_child_data(const ipc_child_t* child) {
-  return child->data;
+  return child == NULL ? NULL : child->data;
 }
 
 int ipc_child_pid(const ipc_child_t* child) {
+  if (child == NULL) return UV_EINVAL;
   return (int) uv_process_get_pid(&child->process);
 }
 

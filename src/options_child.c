@@ -151,8 +151,10 @@ int ipc_child_options_set_channel(ipc_child_options_t* options,
   err = check_slot(o, slot);
   if (err != 0) return err;
   if (c == NULL) {
-    return ipc__option_refuse(&o->base, UV_EINVAL, "slot %u: its channel's %s",
-                              slot, ipc__option_error(NULL));
+    return ipc__option_refuse(
+        &o->base, UV_EINVAL,
+        "slot %u: the options of its channel are NULL or not initialised",
+        slot);
   }
   if (c->base.error != 0) {
     return ipc__option_refuse(&o->base, c->base.error, "slot %u: %s", slot,

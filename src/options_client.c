@@ -206,11 +206,8 @@ int ipc_client_options_set_buffer_sizes(ipc_client_options_t* options,
                                         size_t out_bytes) {
   ipc__options_t* o = client_base(options);
 
-  if (o != NULL && !IPC__CLIENT_SIZES_BUFFERS) {
-    return ipc__option_refuse(
-        o, UV_ENOTSUP,
-        "buffer sizes: on this system the server alone sizes them");
-  }
+  /* Not remembered: the server has said what they are. */
+  if (o != NULL && !IPC__CLIENT_SIZES_BUFFERS) return UV_ENOTSUP;
   return ipc__option_set_buffer_sizes(o, in_bytes, out_bytes);
 }
 

@@ -195,11 +195,8 @@ int ipc_server_options_set_posix_mode(ipc_server_options_t* options,
   int err;
 
   if (o == NULL) return UV_EINVAL;
-  if (!IPC__HAS_POSIX_MODE) {
-    return ipc__option_refuse(
-        &o->base, UV_ENOTSUP,
-        "posix_mode: this system has none; see set_peers");
-  }
+  /* Not remembered: it names the systems it is for. */
+  if (!IPC__HAS_POSIX_MODE) return UV_ENOTSUP;
   if (mode > 0777) {
     return ipc__option_refuse(&o->base, UV_EINVAL,
                               "posix_mode: 0%o is more than 0777", mode);
@@ -216,11 +213,7 @@ int ipc_server_options_set_posix_owner(ipc_server_options_t* options,
   int err;
 
   if (o == NULL) return UV_EINVAL;
-  if (!IPC__HAS_POSIX_MODE) {
-    return ipc__option_refuse(
-        &o->base, UV_ENOTSUP,
-        "posix_owner: this system has none; see set_peers");
-  }
+  if (!IPC__HAS_POSIX_MODE) return UV_ENOTSUP;
   /* The highest id means "leave as it is" to chown. */
   err = ipc__option_check_range(&o->base, "posix_owner uid", uid, -1,
                                 UINT32_MAX - 1ll);
@@ -241,11 +234,7 @@ int ipc_server_options_set_windows_sddl(ipc_server_options_t* options,
   int err;
 
   if (o == NULL) return UV_EINVAL;
-  if (IPC__HAS_POSIX_MODE) {
-    return ipc__option_refuse(
-        &o->base, UV_ENOTSUP,
-        "windows_sddl: this system has none; see set_peers");
-  }
+  if (IPC__HAS_POSIX_MODE) return UV_ENOTSUP;
   err = ipc__option_check_text(&o->base, "windows_sddl", sddl);
   if (err == 0) o->sddl = sddl;
   return err;

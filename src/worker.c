@@ -341,7 +341,7 @@ int ipc_worker_spawn(uv_loop_t* loop,
 /* ---- The user's side ---------------------------------------------------- */
 
 void* ipc_worker_data(const ipc_worker_t* worker) {
-  return worker->data;
+  return worker == NULL ? NULL : worker->data;
 }
 
 ipc_channel_t* ipc_worker_channel(const ipc_worker_t* worker) {
@@ -352,11 +352,12 @@ ipc_channel_t* ipc_worker_channel(const ipc_worker_t* worker) {
 }
 
 int ipc_worker_pid(const ipc_worker_t* worker) {
+  if (worker == NULL) return UV_EINVAL;
   return worker->child == NULL ? 0 : ipc_child_pid(worker->child);
 }
 
 uint64_t ipc_worker_restarts(const ipc_worker_t* worker) {
-  return worker->restarts;
+  return worker == NULL ? 0 : worker->restarts;
 }
 
 int ipc_worker_kill(ipc_worker_t* worker, int signum) {

@@ -36,6 +36,8 @@ static void test_spawn_errors(void** state) {
   assert_int_equal(ipc_child_quit(NULL, 0), UV_EINVAL);
   assert_int_equal(ipc_child_close(NULL, NULL), UV_EINVAL);
   assert_null(ipc_child_channel(NULL, 0));
+  assert_null(ipc_child_data(NULL));
+  assert_int_equal(ipc_child_pid(NULL), UV_EINVAL);
 
   /* The channel's options have become bad since. */
   ipc_channel_options_init(&channel);

@@ -35,6 +35,9 @@ static void test_spawn_errors(void** state) {
   assert_int_equal(ipc_worker_quit(NULL, 0), UV_EINVAL);
   assert_int_equal(ipc_worker_close(NULL, NULL), UV_EINVAL);
   assert_null(ipc_worker_channel(NULL));
+  assert_null(ipc_worker_data(NULL));
+  assert_int_equal(ipc_worker_pid(NULL), UV_EINVAL);
+  assert_int_equal(ipc_worker_restarts(NULL), 0);
   hand_spawn(&hand);
   assert_int_equal(ipc_worker_quit(hand.worker, -2), UV_EINVAL);
   hand_close(&hand);
