@@ -14,6 +14,7 @@ ipc_channel_t* ipc__channel_create(ipc__hub_t* hub) {
   channel = ipc__calloc(&hub->settings.allocator, sizeof(*channel));
   if (channel == NULL) return NULL;
   channel->hub = hub;
+  channel->connection = ++hub->last_connection;
   channel->traffic = (ipc__traffic_t*) &ipc__no_traffic;
   ipc__hub_ref(hub);
   return channel;
@@ -108,6 +109,11 @@ void ipc__channel_broken(ipc_channel_t* channel, int status) {
   }
 }
 
+void ipc__channel_cut(ipc_channel_t* channel) {
+  if (ipc__client_lost(channel, UV_ECONNRESET)) return;
+  become_dead(channel, channel->error);
+}
+
 void ipc__client_failed(ipc_channel_t* channel, int status) {
   if (channel->client->is_reconnecting) {
     /* There was a connection, whose end nobody has told yet. */
@@ -132,9 +138,7 @@ void ipc__channel_destroy(ipc_channel_t* channel, int status) {
 }
 
 ipc_channel_state_t ipc__channel_public_state(const ipc_channel_t* channel) {
-  if (channel->close_due && channel->state < IPC__OPEN) {
-    return IPC_CHANNEL_CLOSING;
-  }
+  if (channel->close_due) return IPC_CHANNEL_CLOSING;
   switch (channel->state) {
     case IPC__OPEN:
       return IPC_CHANNEL_CONNECTED;
@@ -374,6 +378,7 @@ void ipc__channel_serve(ipc_channel_t* channel) {
     serve_all(channel);
   }
   ipc__channel_update_reading(channel);
+  ipc__channel_check_spent(channel);
   ipc__channel_settle(channel);
   if (channel->state == IPC__CLOSING) ipc__channel_check_closed(channel);
   if (channel->state == IPC__DESTROYING &&

@@ -12,11 +12,10 @@
 /* The one state machine. Legal transitions:
  *
  *   CONNECTING -> GREETING | OPEN (raw) | DEAD | DESTROYING
- *   GREETING   -> OPEN | CONNECTING (told to come back) | DEAD | DESTROYING
- *   REFUSING   -> DESTROYING
- *   OPEN       -> CLOSING | DEAD | DESTROYING | CONNECTING (makes another)
- *   CLOSING    -> DESTROYING
- *   DEAD       -> DESTROYING
+ *   GREETING   -> OPEN | CONNECTING (told to come back) | REFUSING (server) |
+ * DEAD | DESTROYING REFUSING   -> DESTROYING OPEN       -> CLOSING | DEAD |
+ * DESTROYING | CONNECTING (makes another) CLOSING    -> DESTROYING DEAD ->
+ * DESTROYING
  *
  * The order counts: from CLOSING on, the user can send no more.
  */
@@ -256,6 +255,8 @@ void ipc__channel_on_stream_closed(ipc__stream_t* stream);
 void ipc__channel_opened(ipc_channel_t* channel);
 /* It doesn't any more; on_end says so unless it was told before. */
 void ipc__channel_broken(ipc_channel_t* channel, int status);
+/* The same, but nobody is told more than has been said by failed sends. */
+void ipc__channel_cut(ipc_channel_t* channel);
 void ipc__channel_destroy(ipc_channel_t* channel, int status);
 /* A client is not connected, and makes no further attempts. */
 void ipc__client_failed(ipc_channel_t* channel, int status);
@@ -416,6 +417,8 @@ int ipc__channel_steal_front(ipc_channel_t* channel,
 void ipc__channel_update_reading(ipc_channel_t* channel);
 /* Reads once, now, what is there already. UV_EAGAIN: nothing. */
 int ipc__channel_read_now(ipc_channel_t* channel);
+/* Ends a channel which can't be written to any more, nor read. */
+void ipc__channel_check_spent(ipc_channel_t* channel);
 /* Ends a channel whose peer has left in the middle of a message. */
 void ipc__channel_check_cut(ipc_channel_t* channel);
 
@@ -498,11 +501,9 @@ void ipc__channel_on_written(ipc__stream_t* stream, int status, size_t bytes);
 uint64_t ipc__channel_written_to(const ipc_channel_t* channel);
 
 /* channel_greet.c: the hello, both sides */
-/* Reads a hello from the front of the bytes that came; returns the bytes used,
- * 0 when there are too few, or -1 after it has ended the channel. */
-ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
-                             const uint8_t* data,
-                             size_t size);
+/* Takes a hello from the front of the hub's window, where it is whole; -1: the
+ * channel has been ended. */
+int ipc__channel_greet(ipc_channel_t* channel);
 
 /* adopt.c */
 /* The os_name of a channel that has none. */

@@ -78,14 +78,11 @@ int ipc_channel_call(ipc_channel_t* channel,
 
 /* ---- Requests of the peer ----------------------------------------------- */
 
-/* A request's name: which of the channel's connections, and its number there.
- */
+/* A request's name: the connection that it came by, and its number there. The
+ * name of one is never that of another of the same hub, so that an answer which
+ * comes too late isn't somebody else's; hubs begin to count anywhere. */
 static ipc_request_t request_of(const ipc_channel_t* channel, uint32_t call) {
-  /* Two channels' addresses differ in their lower halves, or else they are far
-   * apart; the factor is that of Fibonacci hashing. */
-  uint32_t where = (uint32_t) ((uintptr_t) channel >> 4);
-
-  return (uint64_t) (where + channel->connection * 2654435769u) << 32 | call;
+  return (uint64_t) channel->connection << 32 | call;
 }
 
 static int reply(ipc_channel_t* channel,
@@ -125,8 +122,11 @@ int ipc__channel_on_request(ipc_channel_t* channel,
   if (channel->state != IPC__OPEN) return 0;
   channel->received++;
   if (on_request == NULL) {
-    /* Where that can't be sent, the caller's deadline says it. */
-    reply(channel, call, IPC__REPLY_NOBODY, NULL, 0);
+    /* Where that can't be sent, the caller's deadline says it; and who calls
+     * without reading isn't to fill our memory. */
+    if (!ipc__channel_is_full(channel, 0)) {
+      reply(channel, call, IPC__REPLY_NOBODY, NULL, 0);
+    }
     return 0;
   }
   on_request(channel, request_of(channel, call),

@@ -259,14 +259,8 @@ size_t ipc__channel_decode(ipc_channel_t* channel,
   hub->window.search.is_least = 0;
   hub->window.search.scanned = scanned;
   if (channel->state == IPC__GREETING && !channel->is_waiting &&
-      ipc__channel_is_native(channel)) {
-    ptrdiff_t greeted = ipc__channel_greet(channel, data, size);
-
-    if (greeted < 0) hub->window.size = 0;
-    if (greeted > 0) {
-      hub->window.data += greeted;
-      hub->window.size -= (size_t) greeted;
-    }
+      ipc__channel_is_native(channel) && ipc__channel_greet(channel) != 0) {
+    hub->window.size = 0;
   }
   if (is_receiving(channel)) decode(channel);
   /* A callback may have ended it all. */

@@ -3,7 +3,7 @@
 #include "channel.h"
 
 /* Something that isn't our framing, or not our version of it. */
-static ptrdiff_t reject(ipc_channel_t* channel, int status) {
+static int reject(ipc_channel_t* channel, int status) {
   if (channel->is_server) {
     ipc__server_handshake_failed(channel);
   } else {
@@ -13,7 +13,7 @@ static ptrdiff_t reject(ipc_channel_t* channel, int status) {
   return -1;
 }
 
-static ptrdiff_t told_no(ipc_channel_t* channel, int verdict) {
+static int told_no(ipc_channel_t* channel, int verdict) {
   switch (verdict) {
     case IPC__VERDICT_BUSY:
       ipc__client_attempt_failed(channel, UV_EBUSY);
@@ -31,7 +31,7 @@ static ptrdiff_t told_no(ipc_channel_t* channel, int verdict) {
 
 /* The server has taken the connection: what was written ahead is sent for good,
  * and the rest may follow. */
-static ptrdiff_t told_yes(ipc_channel_t* channel) {
+static int told_yes(ipc_channel_t* channel) {
   size_t early = channel->traffic->early;
 
   if (channel->largest_early > channel->peer_max_bytes) {
@@ -44,7 +44,7 @@ static ptrdiff_t told_yes(ipc_channel_t* channel) {
   ipc__channel_opened(channel);
   ipc__queue_release(channel->hub, &channel->traffic->queue, early);
   ipc__client_succeeded(channel);
-  return IPC__WIRE_HELLO_BYTES;
+  return 0;
 }
 
 /* Whether the client asks for no more than the server gives. */
@@ -66,14 +66,18 @@ static int is_client(const ipc_channel_t* channel, const ipc__hello_t* hello) {
   return channel->client->is_nameless && hello->verdict == IPC__VERDICT_NONE;
 }
 
-ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
-                             const uint8_t* data,
-                             size_t size) {
+int ipc__channel_greet(ipc_channel_t* channel) {
+  ipc__hub_t* hub = channel->hub;
   ipc__hello_t hello;
 
-  if (!ipc__wire_may_be_hello(data, size)) return reject(channel, UV_EPROTO);
-  if (size < IPC__WIRE_HELLO_BYTES) return 0;
-  ipc__wire_get_hello(data, &hello);
+  if (!ipc__wire_may_be_hello(hub->window.data, hub->window.size)) {
+    return reject(channel, UV_EPROTO);
+  }
+  if (hub->window.size < IPC__WIRE_HELLO_BYTES) return 0;
+  ipc__wire_get_hello(hub->window.data, &hello);
+  /* Callbacks see what is behind it. */
+  hub->window.data += IPC__WIRE_HELLO_BYTES;
+  hub->window.size -= IPC__WIRE_HELLO_BYTES;
   if (hello.version != IPC__WIRE_VERSION) {
     if (!channel->is_server) return reject(channel, UV_EPROTONOSUPPORT);
     ipc__server_refuse(channel, IPC__VERDICT_VERSION);
@@ -89,7 +93,7 @@ ptrdiff_t ipc__channel_greet(ipc_channel_t* channel,
       return -1;
     }
     ipc__server_greeted(channel);
-    return IPC__WIRE_HELLO_BYTES;
+    return 0;
   }
   if (hello.verdict != IPC__VERDICT_ACCEPTED && !is_client(channel, &hello)) {
     return told_no(channel, hello.verdict);

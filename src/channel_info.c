@@ -49,7 +49,8 @@ int ipc_channel_info(const ipc_channel_t* channel, ipc_channel_info_t* info) {
   info->access = effective_access(channel);
   info->state = ipc__channel_public_state(channel);
   info->is_server = channel->is_server;
-  info->is_connected = channel->state == IPC__OPEN && channel->error == 0;
+  info->is_connected =
+      channel->state == IPC__OPEN && !channel->close_due && !channel->write_off;
   if (channel->client != NULL) {
     info->last_attempt = channel->client->last_attempt;
   }

@@ -255,13 +255,17 @@ static int start_reading(ipc_channel_t* channel) {
 /* What a client that waits for its turn may send ahead, and its next read. */
 #define WAITING_BYTES (IPC__HUB_READ_MAX - 2 * IPC__HUB_READ_MIN)
 
+/* Nothing can be read, not even that the peer has gone. */
+static int is_deaf(const ipc_channel_t* channel) {
+  return !ipc__channel_is_native(channel) &&
+         !ipc__channel_can_receive(channel) &&
+         !ipc__stream_sees_end(&channel->stream);
+}
+
 static int wants_reading(const ipc_channel_t* channel) {
   if (channel->stream_state != IPC__STREAM_OPEN) return 0;
   if (channel->read_ended) return 0;
-  if (!ipc__channel_is_native(channel) && !ipc__channel_can_receive(channel) &&
-      !ipc__stream_sees_end(&channel->stream)) {
-    return 0;
-  }
+  if (is_deaf(channel)) return 0;
   switch (channel->state) {
     case IPC__GREETING:
       /* Also to see one leave that waits. */
@@ -293,6 +297,15 @@ void ipc__channel_update_reading(ipc_channel_t* channel) {
     uv_read_stop((uv_stream_t*) &channel->stream.pipe);
     channel->is_reading = 0;
   }
+}
+
+/* Where nothing is left to be read, a write that fails is the end: reading,
+ * which tells it elsewhere, won't. */
+void ipc__channel_check_spent(ipc_channel_t* channel) {
+  if (!channel->write_off || channel->state != IPC__OPEN) return;
+  if (!channel->read_ended && !is_deaf(channel)) return;
+  if (channel->traffic->kept.size > 0 || channel->end_due) return;
+  ipc__channel_cut(channel);
 }
 
 /* Brings reading into line. Inside a callback of this hub that waits for its

@@ -54,8 +54,10 @@ static int has_to_ask(const ipc_channel_t* channel) {
 static int beat_interval(const ipc_channel_t* channel) {
   uint32_t asked_ms = channel->peer_heartbeat_ms;
 
+  /* Whatever it says, we have other things to do. */
+  if (asked_ms < IPC__MIN_HEARTBEAT_MS) asked_ms = IPC__MIN_HEARTBEAT_MS;
   if (asked_ms > INT32_MAX) asked_ms = INT32_MAX;
-  return asked_ms < BEATS ? 1 : (int) (asked_ms / BEATS);
+  return (int) (asked_ms / BEATS);
 }
 
 static int ask_interval(const ipc_channel_t* channel) {

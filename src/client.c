@@ -174,7 +174,6 @@ void ipc__client_succeeded(ipc_channel_t* channel) {
     client->reconnects++;
   }
   client->backoff_ms = client->reconnect_first_ms;
-  channel->connection++;
   ipc__channel_tell_state(channel);
   if (!channel->connect_told) tell_connected(channel);
   if (!channel->close_due) return;
@@ -241,7 +240,8 @@ int ipc__client_lost(ipc_channel_t* channel, int status) {
   client->lost_at = ipc__channel_written_to(channel);
   client->restart_due = 1;
   client->is_reconnecting = 1;
-  channel->connection++; /* what it has asked can't be answered any more */
+  /* What it has asked can't be answered any more. */
+  channel->connection = ++channel->hub->last_connection;
   channel->state = IPC__CONNECTING;
   ipc__channel_drop_kept(channel);
   channel->is_holding = 0;
@@ -294,6 +294,11 @@ static int restart_queue(ipc_channel_t* channel) {
   channel->largest_early = 0;
   if (ipc__queue_restart(channel->hub, &traffic->queue, client->lost_at, hello,
                          size, status) != 0) {
+    return UV_ENOMEM;
+  }
+  /* Our end came after the loss, and the end of the old queue went with it. */
+  if (channel->fin_queued && ipc__channel_is_native(channel) &&
+      ipc__channel_put_control(channel, IPC__WIRE_FIN, NULL, 0) != 0) {
     return UV_ENOMEM;
   }
   for (i = 0; i < traffic->queue.records.count; i++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "backoff.h"
 #include "channel.h"
 #include "op.h"
 
@@ -55,6 +56,7 @@ int ipc__hub_create(uv_loop_t* loop,
   hub->stream_kind.on_written = ipc__channel_on_written;
   hub->stream_kind.on_closed = ipc__channel_on_stream_closed;
   hub->references = 1;
+  hub->last_connection = ipc__backoff_seed(hub);
   hub->read_capacity = IPC__HUB_READ_MIN;
 
   /* These three can't fail. */

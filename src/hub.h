@@ -50,7 +50,8 @@ typedef struct ipc__hub_s {
   } spares[IPC__HUB_SPARES];
   size_t spare_bytes;
 
-  size_t queued_bytes; /* in the send queues of all channels */
+  size_t queued_bytes;      /* in the send queues of all channels */
+  uint32_t last_connection; /* the number of the newest */
 
   /* What is being decoded just now, so that a receive inside the callback finds
    * the rest. */

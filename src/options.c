@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "name.h"
 #include "platform.h"
+#include "wire.h"
 
 #define DEFAULT_TIMEOUT_MS 5000
 #define DEFAULT_MAX_MESSAGE ((size_t) 16 << 20)
@@ -19,9 +20,6 @@
 
 /* Of a header, on each side of the length. */
 #define MAX_FIELDS 64
-
-/* A peer beats three times in an interval, and its loop must have the time. */
-#define MIN_HEARTBEAT_MS 10
 
 /* A day. */
 #define MAX_BACKOFF_MS 86400000
@@ -297,8 +295,8 @@ int ipc__option_set_heartbeat(ipc__options_t* o, int interval_ms) {
   int err;
 
   if (o == NULL) return UV_EINVAL;
-  err =
-      ipc__option_check_timeout(o, "heartbeat", interval_ms, MIN_HEARTBEAT_MS);
+  err = ipc__option_check_timeout(o, "heartbeat", interval_ms,
+                                  IPC__MIN_HEARTBEAT_MS);
   if (err == 0) err = ipc__option_native_only(o, "heartbeat");
   if (err == 0) o->channel.heartbeat_ms = interval_ms;
   return err;

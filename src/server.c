@@ -174,7 +174,7 @@ static ipc__verdict_t judge(ipc_server_t* server, uv_os_fd_t handle) {
                                       : IPC__VERDICT_BUSY;
 }
 
-static void report_error(ipc_server_t* server, int status) {
+void ipc__server_report(ipc_server_t* server, int status) {
   server->stats.accept_errors++;
   if (server->on_error != NULL && !server->is_closing) {
     server->on_error(server, status);
@@ -191,7 +191,7 @@ static void welcome(ipc_server_t* server,
   channel = ipc__channel_create(server->hub);
   if (channel == NULL) {
     ipc__handle_close(handle);
-    report_error(server, UV_ENOMEM);
+    ipc__server_report(server, UV_ENOMEM);
     return;
   }
   add_channel(server, channel);
@@ -199,7 +199,7 @@ static void welcome(ipc_server_t* server,
   err = ipc__channel_adopt(channel, handle);
   if (err != 0) {
     ipc__channel_destroy(channel, 0);
-    report_error(server, err);
+    ipc__server_report(server, err);
   } else if (!ipc__channel_is_native(channel)) {
     ipc__server_greeted(channel);
   } else if (verdict != IPC__VERDICT_ACCEPTED) {
@@ -237,7 +237,7 @@ static void on_accept_error(void* owner, int status) {
   ipc__hub_t* hub = server->hub;
 
   ipc__hub_enter(hub);
-  report_error(server, status);
+  ipc__server_report(server, status);
   ipc__hub_leave(hub);
 }
 

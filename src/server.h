@@ -39,6 +39,8 @@ struct ipc_server_s {
 };
 
 /* server.c */
+/* Something stood in the way of accepting a client: counted and told. */
+void ipc__server_report(ipc_server_t* server, int status);
 /* Takes clients from the system, or leaves them there. */
 void ipc__server_update_listening(ipc_server_t* server);
 

@@ -44,15 +44,19 @@ static void leave_room(ipc_channel_t* channel) {
 }
 
 /* The one that waits longest is the last of those that came. */
-static void wake_oldest(ipc_server_t* server) {
+static ipc_channel_t* oldest_waiting(const ipc_server_t* server) {
   ipc_channel_t* channel = server->channels;
   ipc_channel_t* oldest = NULL;
 
-  if (server->waiting == 0 || !may_surface(server)) return;
   for (; channel != NULL; channel = channel->next) {
     if (channel->is_waiting) oldest = channel;
   }
-  if (oldest != NULL) ipc__hub_due(server->hub, oldest);
+  return oldest;
+}
+
+static void wake_oldest(ipc_server_t* server) {
+  if (server->waiting == 0 || !may_surface(server)) return;
+  ipc__hub_due(server->hub, oldest_waiting(server));
 }
 
 /* Hands the channel to whoever it is for. */
@@ -98,12 +102,15 @@ static void surface(ipc_channel_t* channel) {
 
 /* Lets the client in for good; a native one is told so. */
 static void let_in(ipc_channel_t* channel) {
-  if (ipc__channel_is_native(channel) &&
-      ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) != 0) {
-    ipc__server_handshake_failed(channel);
+  ipc_server_t* server = channel->server;
+
+  if (!ipc__channel_is_native(channel) ||
+      ipc__channel_put_hello(channel, IPC__VERDICT_ACCEPTED) == 0) {
+    surface(channel);
     return;
   }
-  surface(channel);
+  ipc__channel_destroy(channel, 0);
+  ipc__server_report(server, UV_ENOMEM);
 }
 
 /* Whether this client may wait for its turn. A place whose connection is gone
@@ -136,7 +143,8 @@ void ipc__server_promote(ipc_channel_t* channel) {
   ipc_server_t* server = channel->server;
 
   if (channel->state != IPC__GREETING || !may_surface(server)) return;
-  let_in(channel);
+  /* Something else than its turn may be why it is served. */
+  if (channel == oldest_waiting(server)) let_in(channel);
   wake_oldest(server);
 }
 

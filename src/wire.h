@@ -8,6 +8,10 @@
 
 #define IPC__WIRE_VERSION 1
 #define IPC__WIRE_HELLO_BYTES 16
+/* The shortest heartbeat that one side asks of the other, in milliseconds: who
+ * is asked beats three times in it, and its loop must have the time. */
+#define IPC__MIN_HEARTBEAT_MS 10
+
 #define IPC__WIRE_HEADER_BYTES 8
 #define IPC__WIRE_PING_BYTES 8
 #define IPC__WIRE_COUNT_BYTES 8   /* of TAKEN and FIN-ACK */

@@ -41,7 +41,7 @@ static int open_lock(const char* path, int* fd, int* created) {
   *fd = open(path, O_RDWR | OPEN_FLAGS);
   if (*fd == -1 && errno == ENOENT) {
     *fd = open(path, O_RDWR | O_CREAT | O_EXCL | OPEN_FLAGS, LOCK_MODE);
-    *created |= *fd != -1;
+    *created = *fd != -1;
     /* The umask may have taken our own bits, without which we couldn't open it
      * after a crash. Where that fails we are no worse off than before. */
     if (*fd != -1) (void) fchmod(*fd, LOCK_MODE);
@@ -83,11 +83,13 @@ static int try_lock(int fd) {
   return flock(fd, LOCK_SH | LOCK_NB) == 0 ? UV_EAGAIN : UV_EADDRINUSE;
 }
 
+/* `created` is set where this round has made the file. */
 static int lock_once(const char* path, int* fd, int* created) {
   struct stat opened;
   struct stat present;
   int err;
 
+  *created = 0;
   err = open_lock(path, fd, created);
   if (err != 0) return err;
   err = check_lock(*fd, &opened);
@@ -106,6 +108,7 @@ static int lock_once(const char* path, int* fd, int* created) {
 /* `created`: the lock file wasn't there when we came, though another may have
  * made it since; so it can't tell whose a socket is. */
 static int lock_file(const char* path, int* fd, int* created) {
+  int has_made;
   int round;
   int err;
 
@@ -114,7 +117,8 @@ static int lock_file(const char* path, int* fd, int* created) {
   for (round = 0; err == UV_EAGAIN && round < ROUNDS_MAX; round++) {
     /* Who is in the way may be waiting for our processor. */
     if (round > 0) sched_yield();
-    err = lock_once(path, fd, created);
+    err = lock_once(path, fd, &has_made);
+    *created |= has_made;
   }
   return err == UV_EAGAIN ? UV_EADDRINUSE : err;
 }

@@ -64,6 +64,7 @@ int ipc__peer_get(uv_os_fd_t handle, int is_server, ipc_peer_t* peer) {
   gid_t gid;
 
   (void) is_server;
+  peer->uid = peer->gid = -1; /* 0 is somebody */
   if (get_credentials(handle, &pid, &uid, &gid) == -1) return UV_EACCES;
   peer->pid = pid;
   peer->uid = uid;

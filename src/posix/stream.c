@@ -82,7 +82,8 @@ int ipc__stream_open(uv_loop_t* loop,
   err = uv_pipe_init(loop, &stream->pipe, 0);
   if (err == 0) err = ipc__move_above_stdio(&handle);
   if (err == 0) err = uv_pipe_open(&stream->pipe, handle);
-  if (err != 0) close(handle);
+  /* UV_EEXIST: it is that of another handle of this loop. */
+  if (err != 0 && err != UV_EEXIST) close(handle);
   stream->os.fd = err == 0 ? handle : -1;
   return err;
 }
@@ -228,6 +229,8 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   if (errno == ENOBUFS || errno == ENOMEM) return UV_ENOBUFS;
   /* The peer left without having read all; of a stream, only reading tells. */
   if (errno == ECONNRESET && has_packets(stream)) return UV_EPIPE;
+  /* What macOS says of a socket whose peer is just closing, as libuv knows. */
+  if (errno == EPROTOTYPE) return UV_ECONNRESET;
   return ipc__errno();
 }
 

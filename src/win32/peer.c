@@ -18,6 +18,7 @@
 #include "win32.h"
 
 #include <aclapi.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SID_SYSTEM "S-1-5-18"
@@ -38,7 +39,9 @@ static HANDLE impersonated_token(HANDLE pipe) {
     if (!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token)) {
       token = NULL;
     }
-    if (!SetThreadToken(NULL, before)) RevertToSelf();
+    /* To go on as the client would be to do what it couldn't: Microsoft says
+     * to end the process then. */
+    if (!SetThreadToken(NULL, before) && !RevertToSelf()) abort();
   }
   if (before != NULL) CloseHandle(before);
   return token;
