@@ -84,16 +84,21 @@ typedef uint64_t ipc_op_t;
  *    $XDG_RUNTIME_DIR/echo.sock, or where that is not set
  *    /tmp/ipc_channel-UID/echo.sock, in a directory that listen creates with
  *    mode 0700 and that both sides check before they use it;
+ *  - "system:NAME", one for the whole machine, for a daemon that serves other
+ *    users: \\.\pipe\NAME on Windows, the same pipe as the bare NAME; on POSIX
+ *    /var/run/NAME.sock (on Linux that leads to /run). Who may make no file
+ *    there, as a rule everybody but root, can't listen: UV_EACCES. Both sides
+ *    check that the directory is root's, else UV_EACCES too;
  *  - an absolute path, on POSIX only;
  *  - "@NAME", on Linux only (elsewhere UV_ENOTSUP): the abstract name NAME,
  *    which has no file and no permissions, and goes with its server. Who the
  * peer is, is always checked there: IPC_CHANNEL_PEERS_ANYBODY is UV_EINVAL;
  *  - \\.\pipe\NAME or \\?\pipe\NAME, on Windows only.
  *
- * A bare name is valid UTF-8 without control characters, without any of
- * / \ : * ? " < > | and neither begins with '.' or '@' nor ends with '.' or a
- * space, which Windows would drop: what is a name on one system is a name on
- * all. Names on another machine are refused. Nothing is
+ * A bare name, or the NAME of "system:NAME", is valid UTF-8 without control
+ * characters, without any of / \ : * ? " < > | and neither begins with '.' or
+ * '@' nor ends with '.' or a space, which Windows would drop: what is a name on
+ * one system is a name on all. Names on another machine are refused. Nothing is
  * ever truncated. */
 
 /* Bytes for the longest name an OS takes, its NUL included: 256 UTF-16 units
@@ -551,13 +556,15 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_pending_instances(
 /* Who may connect. POSIX: the socket's mode is 0600 or 0666, and the kernel's
  * word on the peer's uid is checked. Windows: the pipe's security descriptor
  * grants the owner and the system, or everybody local; the peer's SID is
- * checked. */
+ * checked. On POSIX no other user reaches a bare name:
+ * IPC_CHANNEL_PEERS_ANYBODY wants "system:NAME" or a path. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_peers(
     ipc_server_options_t* options, ipc_peers_t peers);
 /* Members of this group may connect too: a name, or a gid or SID in text. The
  * socket gets the group and mode 0660; the pipe grants it by SID. listen
  * answers UV_ENOENT for a group that the system doesn't know and UV_EPERM where
- * it may not be given to the socket. */
+ * it may not be given to the socket. On POSIX no other user reaches a bare
+ * name; use "system:NAME" or a path. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_peer_group(
     ipc_server_options_t* options, const char* group);
 /* Asked about each peer that passed the check above. */

@@ -67,7 +67,7 @@ typedef struct ipc__client_s {
   uint64_t lost_at; /* where in it the next one begins */
   uint64_t reconnects;
   unsigned int patience; /* intervals between tries, grows when told "busy" */
-  int is_bare;
+  ipc__place_t place;
   int attempt_due;
   int last_attempt;
   uint64_t attempts;

@@ -141,7 +141,7 @@ static int connect_once(ipc_channel_t* channel, uv_os_fd_t* handle) {
     return 0;
   }
   config.os_name = channel->hub->os_name;
-  config.is_bare = channel->client->is_bare;
+  config.place = channel->client->place;
   config.in_bytes = settings->in_bytes;
   config.out_bytes = settings->out_bytes;
   config.impersonation = channel->client->impersonation;
@@ -414,7 +414,7 @@ static int take_options(ipc_channel_t* channel,
   client->backoff_ms = o->reconnect_first_ms;
   client->connect_timeout_ms = o->connect_timeout_ms;
   client->retry_interval_ms = o->retry_interval_ms;
-  client->is_bare = ipc__name_is_bare(o->base.name);
+  client->place = ipc__name_place(o->base.name);
   client->random = ipc__backoff_seed(client);
   return 0;
 }

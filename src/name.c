@@ -12,6 +12,9 @@
 /* Each of them means something in a name on some system. */
 static const char forbidden[] = "/\\:*?\"<>|";
 
+/* No bare name begins so, for the ':'. */
+#define SYSTEM_PREFIX "system:"
+
 int ipc__name_refuse(ipc_name_info_t* info,
                      int status,
                      const char* format,
@@ -69,16 +72,28 @@ static int is_control(const unsigned char* at) {
   return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
 }
 
+const char* ipc__name_system_part(const char* name) {
+  size_t length;
+
+  length = strlen(SYSTEM_PREFIX);
+  return strncmp(name, SYSTEM_PREFIX, length) == 0 ? name + length : NULL;
+}
+
 int ipc__name_check_bare(const char* name, ipc_name_info_t* info) {
   const unsigned char* at;
+  const char* bare;
   ptrdiff_t wrong;
   int number;
 
-  if (*name == '\0')
+  bare = ipc__name_system_part(name);
+  if (bare != NULL && *bare == '\0')
+    return ipc__name_refuse(info, UV_EINVAL, "nothing follows " SYSTEM_PREFIX);
+  if (bare == NULL) bare = name;
+  if (*bare == '\0')
     return ipc__name_refuse(info, UV_EINVAL, "the name is empty");
-  if (*name == '.')
+  if (*bare == '.' || *bare == '@')
     return ipc__name_refuse(info, UV_EINVAL,
-                            "a bare name may not begin with '.'");
+                            "a bare name may not begin with '%c'", *bare);
   if (strchr(". ", name[strlen(name) - 1]) != NULL)
     return ipc__name_refuse(info, UV_EINVAL,
                             "a bare name may not end in '.' or a space, which "
@@ -89,7 +104,7 @@ int ipc__name_check_bare(const char* name, ipc_name_info_t* info) {
                             "not UTF-8: byte %d of the name, 0x%02x",
                             (int) wrong + 1, (unsigned char) name[wrong]);
 
-  for (at = (const unsigned char*) name; *at != '\0'; at++) {
+  for (at = (const unsigned char*) bare; *at != '\0'; at++) {
     number = (int) ((const char*) at - name) + 1;
     if (is_control(at))
       return ipc__name_refuse(info, UV_EINVAL,
@@ -163,7 +178,7 @@ int ipc_name_probe(const char* name,
   if (err != 0) return err;
 
   memset(&found, 0, sizeof(found));
-  err = ipc__name_probe(info.os_name, ipc__name_is_bare(name), state, &found);
+  err = ipc__name_probe(info.os_name, ipc__name_place(name), state, &found);
   if (err == 0 && *state == IPC_CHANNEL_NAME_LIVE && peer != NULL)
     *peer = found;
   return err;

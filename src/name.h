@@ -1,11 +1,16 @@
-/* What a bare name may be; the same on every system. */
+/* What a bare name may be, and NAME of "system:NAME"; the same on every system.
+ */
 #ifndef IPC_CHANNEL_NAME_H
 #define IPC_CHANNEL_NAME_H
 
 #include "ipc_channel.h"
 
-/* 0, or UV_EINVAL with info->reason filled. */
+/* Of a bare name, or of a whole "system:NAME" for the rest of it. 0, or
+ * UV_EINVAL with info->reason filled. */
 int ipc__name_check_bare(const char* name, ipc_name_info_t* info);
+
+/* NAME of "system:NAME"; NULL: the name is none of these. */
+const char* ipc__name_system_part(const char* name);
 
 /* Whether it is one that Linux has beside paths: "@name". */
 int ipc__name_is_abstract(const char* name);

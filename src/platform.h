@@ -28,13 +28,21 @@
  * src/name.h has the rules for bare names, which are the same everywhere. */
 int ipc__name_resolve(const char* name, ipc_name_info_t* info);
 
-/* Whether a name that resolves is a bare one, so that its endpoint lives in the
- * directory that the library makes and checks. */
-int ipc__name_is_bare(const char* name);
+/* Whose the directory of an endpoint must be; both sides check it before they
+ * use the endpoint. */
+typedef enum ipc__place_e {
+  IPC__PLACE_ANY,   /* not looked at */
+  IPC__PLACE_USER,  /* of a bare name: ours; a listener may make it */
+  IPC__PLACE_SYSTEM /* of "system:NAME": root's */
+} ipc__place_t;
+
+/* Where the endpoint of a name that resolves lives. Windows: IPC__PLACE_ANY,
+ * for pipes are in no directory. */
+ipc__place_t ipc__name_place(const char* name);
 
 /* ipc_name_probe, for a resolved name. `peer` comes zeroed. */
 int ipc__name_probe(const char* os_name,
-                    int is_bare,
+                    ipc__place_t place,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer);
 
@@ -158,7 +166,7 @@ typedef struct ipc__listener_s ipc__listener_t;
 typedef struct ipc__listen_config_s {
   const ipc_allocator_t* allocator; /* outlives the listener */
   const char* os_name;              /* borrowed for the call, as all strings */
-  int is_bare;
+  ipc__place_t place;
   unsigned int pending_instances; /* 0: the system's default */
   size_t in_bytes;                /* 0: the system's default */
   size_t out_bytes;
@@ -227,7 +235,7 @@ void ipc__listener_close(ipc__listener_t* listener);
 
 typedef struct ipc__connect_config_s {
   const char* os_name;
-  int is_bare;
+  ipc__place_t place;
   size_t in_bytes; /* 0: the system's default. Windows: always 0 */
   size_t out_bytes;
   ipc_impersonation_t impersonation;

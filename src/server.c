@@ -263,7 +263,8 @@ static int open_listener(ipc_server_t* server, const ipc__server_options_t* o) {
 
   config.allocator = &hub->settings.allocator;
   config.os_name = hub->os_name;
-  config.is_bare = !o->has_listener && ipc__name_is_bare(o->base.name);
+  config.place =
+      o->has_listener ? IPC__PLACE_ANY : ipc__name_place(o->base.name);
   config.pending_instances = o->pending_instances;
   config.in_bytes = o->base.channel.in_bytes;
   config.out_bytes = o->base.channel.out_bytes;

@@ -218,7 +218,8 @@ def test_bash_names():
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.join(WORK, name + ".sock"))
         for words in (["connect"], ["wait", "--timeout", "5"], ["info", "--json"],
-                      ["relay", "x"], ["connect", "--frame=none"],
+                      ["relay", "x"], ["relay", "system", ":", "x"],
+                      ["connect", "--frame=none"],
                       ["connect", "--frame", "none"]):
             assert name in complete(*words, ""), words
             assert complete(*words, name[:-1]) >= {name}, words

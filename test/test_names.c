@@ -115,6 +115,11 @@ static char* os_name_of(const char* bare) {
   return whole;
 }
 
+static char* system_os_name_of(const char* name) {
+  return test_is_windows() ? join(PIPE, name, "")
+                           : join("/var/run/", name, ".sock");
+}
+
 static size_t limit_here(void) {
   uv_utsname_t system;
 
@@ -258,6 +263,77 @@ static void test_bad_bare_names(void** state) {
     expect_invalid(bad_bare_names[i]);
   }
 }
+
+/* ---- Names of the system ------------------------------------------------ */
+
+static void test_system_names(void** state) {
+  char* whole;
+  char* name;
+  size_t i;
+
+  (void) state;
+  for (i = 0; i < TEST_COUNT(bare_names); i++) {
+    name = join("system:", bare_names[i], "");
+    whole = system_os_name_of(bare_names[i]);
+    expect_name(name, whole);
+    free(whole);
+    free(name);
+  }
+  /* No prefix, and nothing but a bare name. */
+  whole = os_name_of("system");
+  expect_name("system", whole);
+  free(whole);
+}
+
+static void test_bad_system_names(void** state) {
+  char* name;
+  size_t i;
+
+  (void) state;
+  for (i = 0; i < TEST_COUNT(bad_bare_names); i++) {
+    name = join("system:", bad_bare_names[i], "");
+    expect_invalid(name);
+    free(name);
+  }
+  expect_invalid("system: ");
+  expect_invalid("system:a.");
+  expect_invalid("system:a ");
+  expect_invalid("system:@a");
+  expect_invalid("system:/a");
+  expect_invalid("system:" PIPE "a");
+  expect_invalid("system:system:a");
+  expect_invalid("System:a");
+  expect_invalid(" system:a");
+  expect_invalid("user:a");
+}
+
+/* The prefix counts where bytes of the name do, and isn't in the OS name. */
+static void test_system_numbers(void** state) {
+  static const size_t lengths[] = {1, 2, 93, 94, 95, 246, 247, 248, 775, 4096};
+  char* whole;
+  char* name;
+  char* part;
+  size_t i;
+
+  (void) state;
+  expect_invalid("system:ab|c");
+  reason_has(10);
+  expect_invalid("system:a\xff");
+  reason_has(9);
+  expect_invalid("system:\x01");
+  reason_has(8);
+  for (i = 0; i < TEST_COUNT(lengths); i++) {
+    part = repeat("n", lengths[i]);
+    name = join("system:", part, "");
+    whole = system_os_name_of(part);
+    check_length(name, whole, strlen(whole));
+    free(whole);
+    free(name);
+    free(part);
+  }
+}
+
+/* ---- Ends and bytes ----------------------------------------------------- */
 
 /* Windows takes these off the end and has another name then; and what is a name
  * on one system is one on all. */
@@ -610,6 +686,8 @@ static void test_everybody_refuses(void** state) {
   expect_refused(".", UV_EINVAL);
   expect_refused("a/b", UV_EINVAL);
   expect_refused("a\xff", UV_EINVAL);
+  expect_refused("system:", UV_EINVAL);
+  expect_refused("system:a/b", UV_EINVAL);
   expect_refused("\\\\host\\pipe\\x", UV_EINVAL);
   expect_refused(test_is_windows() ? "/tmp/a" : PIPE "a", UV_EINVAL);
   expect_refused(too_long, UV_ENAMETOOLONG);
@@ -622,6 +700,9 @@ int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
       TEST(test_bare_names),
       TEST(test_bad_bare_names),
+      TEST(test_system_names),
+      TEST(test_bad_system_names),
+      TEST(test_system_numbers),
       TEST(test_ends_that_windows_drops),
       TEST(test_every_control_character),
       TEST(test_the_reason_points_at_the_byte),

@@ -32,11 +32,13 @@ static const char overview[] =
     "\n";
 
 static const char names[] =
-    "NAME is a bare name such as echo, an absolute path (not on Windows),\n"
-    "@NAME (an abstract name, on Linux only), or \\\\.\\pipe\\NAME (on "
-    "Windows\n"
-    "only). A bare name is the socket NAME.sock in $XDG_RUNTIME_DIR, or else\n"
-    "in /tmp/ipc_channel-UID; on Windows the pipe \\\\.\\pipe\\NAME.\n"
+    "NAME is a bare name such as echo, system:NAME, an absolute path (not on\n"
+    "Windows), @NAME (an abstract name, on Linux only), or \\\\.\\pipe\\NAME "
+    "(on\n"
+    "Windows only). A bare name is the socket NAME.sock in $XDG_RUNTIME_DIR,\n"
+    "or else in /tmp/ipc_channel-UID, where only its user finds it;\n"
+    "system:NAME is /var/run/NAME.sock, for all users of the machine. On\n"
+    "Windows both are the pipe \\\\.\\pipe\\NAME.\n"
     "\n";
 
 static const char statuses[] =

@@ -32,10 +32,8 @@ static int explain_type(const char* path) {
 int ipc__connect(const ipc__connect_config_t* config, uv_os_fd_t* handle) {
   int err;
 
-  if (config->is_bare) {
-    err = ipc__directory_check(config->os_name, 0);
-    if (err != 0) return err;
-  }
+  err = ipc__directory_check(config->os_name, config->place, 0);
+  if (err != 0) return err;
 
   err =
       ipc__socket_connect(IPC__SOCKET_TYPE(config->is_packet), config->os_name,

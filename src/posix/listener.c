@@ -184,8 +184,7 @@ int ipc__listener_open(uv_loop_t* loop,
   listener = create(config, callbacks, owner);
   if (listener == NULL) return UV_ENOMEM;
   err = get_access(config, &access);
-  if (err == 0 && config->is_bare)
-    err = ipc__directory_check(config->os_name, 1);
+  if (err == 0) err = ipc__directory_check(config->os_name, config->place, 1);
   if (err != 0) goto fail_memory;
   listener->has_lock = !ipc__name_is_abstract(config->os_name);
   if (listener->has_lock)

@@ -1,4 +1,4 @@
-/* What a name is on POSIX, whether the directory of bare names can be trusted,
+/* What a name is on POSIX, whether the directory where it lives can be trusted,
  * and who serves a name. Nothing here makes, changes or removes a socket. */
 #include <errno.h>
 #include <stdio.h>
@@ -14,13 +14,21 @@
 /* Room for it with the longest uid. */
 #define PRIVATE_DIRECTORY_SIZE (sizeof(PRIVATE_DIRECTORY) + 3 * sizeof(uid_t))
 
+/* Where "system:NAME" lives. On Linux it leads to /run, which macOS hasn't. */
+#define SYSTEM_DIRECTORY "/var/run"
+
+/* The group daemon, of which no user is a member; macOS lets it write there. */
+#define SYSTEM_GROUP 1
+
 static void private_directory(char* path) {
   snprintf(path, PRIVATE_DIRECTORY_SIZE, "%s%lu", PRIVATE_DIRECTORY,
            (unsigned long) geteuid());
 }
 
-int ipc__name_is_bare(const char* name) {
-  return name[0] != '/' && !ipc__name_is_abstract(name);
+ipc__place_t ipc__name_place(const char* name) {
+  if (name[0] == '/' || ipc__name_is_abstract(name)) return IPC__PLACE_ANY;
+  return ipc__name_system_part(name) != NULL ? IPC__PLACE_SYSTEM
+                                             : IPC__PLACE_USER;
 }
 
 static int resolve_bare(const char* name, ipc_name_info_t* info) {
@@ -49,6 +57,20 @@ static int resolve_bare(const char* name, ipc_name_info_t* info) {
   parts[2] = name;
   parts[3] = ".sock";
   parts[4] = NULL;
+  ipc__name_join(info, parts);
+  return 0;
+}
+
+static int resolve_system(const char* name, ipc_name_info_t* info) {
+  const char* parts[4];
+  int err;
+
+  err = ipc__name_check_bare(name, info);
+  if (err != 0) return err;
+  parts[0] = SYSTEM_DIRECTORY "/";
+  parts[1] = ipc__name_system_part(name);
+  parts[2] = ".sock";
+  parts[3] = NULL;
   ipc__name_join(info, parts);
   return 0;
 }
@@ -94,7 +116,9 @@ int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
   info->os_name_limit = limit;
   if (ipc__name_is_abstract(name))
     err = resolve_abstract(name, info);
-  else if (ipc__name_is_bare(name))
+  else if (ipc__name_place(name) == IPC__PLACE_SYSTEM)
+    err = resolve_system(name, info);
+  else if (ipc__name_place(name) == IPC__PLACE_USER)
     err = resolve_bare(name, info);
   else
     err = resolve_path(name, info);
@@ -115,15 +139,11 @@ static int make_directory(const char* path) {
   return chmod(path, S_IRWXU);
 }
 
-int ipc__directory_check(const char* path, int create) {
+static int check_user_directory(const char* directory, int create) {
   char private[PRIVATE_DIRECTORY_SIZE];
-  char directory[IPC__PATH_SIZE];
   struct stat status;
   mode_t unwanted;
 
-  snprintf(directory, sizeof(directory), "%s", path);
-  /* The slash stays where the directory is the root. */
-  directory[strrchr(path, '/') - path + (strrchr(path, '/') == path)] = '\0';
   private_directory(private);
 
   unwanted = S_IWGRP | S_IWOTH;
@@ -138,6 +158,31 @@ int ipc__directory_check(const char* path, int create) {
       (status.st_mode & unwanted) != 0)
     return UV_EACCES;
   return 0;
+}
+
+/* It may be a link, for what that lies in is root's too. */
+static int check_system_directory(const char* directory) {
+  struct stat status;
+
+  if (stat(directory, &status) == -1)
+    return errno == ENOTDIR ? UV_ENOENT : ipc__errno();
+  if (!S_ISDIR(status.st_mode) || status.st_uid != 0 ||
+      (status.st_mode & S_IWOTH) != 0)
+    return UV_EACCES;
+  if ((status.st_mode & S_IWGRP) != 0 && status.st_gid != SYSTEM_GROUP)
+    return UV_EACCES;
+  return 0;
+}
+
+int ipc__directory_check(const char* path, ipc__place_t place, int create) {
+  char directory[IPC__PATH_SIZE];
+
+  if (place == IPC__PLACE_ANY) return 0;
+  snprintf(directory, sizeof(directory), "%s", path);
+  /* The slash stays where the directory is the root. */
+  directory[strrchr(path, '/') - path + (strrchr(path, '/') == path)] = '\0';
+  return place == IPC__PLACE_SYSTEM ? check_system_directory(directory)
+                                    : check_user_directory(directory, create);
 }
 
 /* Nobody could be reached at a path: what is there? */
@@ -170,13 +215,13 @@ static int may_have_packets(const char* os_name, int err) {
 }
 
 int ipc__name_probe(const char* os_name,
-                    int is_bare,
+                    ipc__place_t place,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer) {
   int fd;
   int err;
 
-  err = is_bare ? ipc__directory_check(os_name, 0) : 0;
+  err = ipc__directory_check(os_name, place, 0);
   if (err == 0) err = ipc__socket_connect(SOCK_STREAM, os_name, 0, 0, &fd);
   if (may_have_packets(os_name, err))
     err = ipc__socket_connect(SOCK_SEQPACKET, os_name, 0, 0, &fd);

@@ -114,10 +114,10 @@ void ipc__sigpipe_release(const ipc__sigpipe_t* held);
 
 /* ---- Names (name.c) ----------------------------------------------------- */
 
-/* Checks the directory of a bare name's endpoint: ours, and nobody else may
- * write there. `create`: makes the per-user one under /tmp if it isn't there.
- * UV_ENOENT: no directory; UV_EACCES: not one to trust. */
-int ipc__directory_check(const char* path, int create);
+/* Checks the directory of an endpoint: that it is whose it should be, and that
+ * nobody else may write there. `create`: makes the per-user one under /tmp if
+ * it isn't there. UV_ENOENT: no directory; UV_EACCES: not one to trust. */
+int ipc__directory_check(const char* path, ipc__place_t place, int create);
 
 /* ---- Groups (peer.c) ---------------------------------------------------- */
 

@@ -1,6 +1,7 @@
-/* Names on Windows: \\.\pipe\NAME, which a bare name becomes, or \\?\pipe\NAME.
- * It must never let a name through that Windows would take to another machine
- * or turn into another name. */
+/* Names on Windows: \\.\pipe\NAME, which a bare name and "system:NAME" become,
+ * for pipes are the machine's anyway, or \\?\pipe\NAME. It must never let a
+ * name through that Windows would take to another machine or turn into another
+ * name. */
 #include "win32.h"
 
 #include <string.h>
@@ -93,9 +94,13 @@ int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
   err = check(name, info);
   if (err != 0) return err;
 
-  ipc__name_join(info, ipc__name_is_bare(name) ? parts : parts + 1);
-  info->os_name_length =
-      utf16_length(name) + (ipc__name_is_bare(name) ? PREFIX_LENGTH : 0);
+  if (is_slash(name[0])) {
+    parts[0] = "";
+  } else if (ipc__name_system_part(name) != NULL) {
+    parts[1] = ipc__name_system_part(name);
+  }
+  ipc__name_join(info, parts);
+  info->os_name_length = strlen(parts[0]) + utf16_length(parts[1]);
   if (info->os_name_length > info->os_name_limit) {
     return ipc__name_refuse(
         info, UV_ENAMETOOLONG,
@@ -107,18 +112,19 @@ int ipc__name_resolve(const char* name, ipc_name_info_t* info) {
   return 0;
 }
 
-int ipc__name_is_bare(const char* name) {
-  return !is_slash(name[0]);
+ipc__place_t ipc__name_place(const char* name) {
+  (void) name;
+  return IPC__PLACE_ANY;
 }
 
 int ipc__name_probe(const char* os_name,
-                    int is_bare,
+                    ipc__place_t place,
                     ipc_name_state_t* state,
                     ipc_peer_t* peer) {
   HANDLE handle;
   int err;
 
-  (void) is_bare;
+  (void) place;
   err = ipc__pipe_open(os_name, IPC__LOOK_RIGHTS,
                        IPC_CHANNEL_IMPERSONATION_IDENTIFICATION, &handle);
   switch (err) {

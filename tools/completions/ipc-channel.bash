@@ -54,7 +54,7 @@ _ipc_channel_count_names() {
 
   for ((i = 2; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      =) i=$((i + 1)) ;;
+      = | :) i=$((i + 1)) ;; # "system:x" comes as three words, too
       --frame | --input | --output | --exec | --max-instances | --timeout | \
         --size | --clients | --pipeline | --duration | --count)
         [ "${COMP_WORDS[i + 1]}" = = ] || i=$((i + 1))
