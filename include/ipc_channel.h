@@ -13,12 +13,13 @@
  *     (every send but ipc_channel_send takes a copy instead).
  *  4. Bytes handed to you live until your callback returns; those of a _try or
  *     _wait function until that channel's next receive (a reply: its next
- * call).
- *  5. Whoever is handed a channel closes it. A dead channel stays valid and
- *     answers its error until ipc_channel_close, the only destructor; pending
- *     operations end with UV_ECANCELED, then one last on_close. A server with
- *     neither on_connection nor ipc_server_accept owns its channels and closes
- *     them itself; so does a worker.
+ *     call).
+ *  5. Whoever is handed a channel closes it. A dead channel stays valid, and
+ *     takes nothing to send (UV_EPIPE; why it died, on_end or on_connect has
+ *     told), until ipc_channel_close, the only destructor; pending operations
+ *     end with UV_ECANCELED, then one last on_close. A server with neither
+ *     on_connection nor ipc_server_accept owns its channels and closes them
+ *     itself; so does a worker.
  *
  * Conventions
  *  - An int result is 0 or a negative UV_E* code. UV_EINVAL: NULL in the place
@@ -92,14 +93,15 @@ typedef uint64_t ipc_op_t;
  *  - an absolute path, on POSIX only;
  *  - "@NAME", on Linux only (elsewhere UV_ENOTSUP): the abstract name NAME,
  *    which has no file and no permissions, and goes with its server. Who the
- * peer is, is always checked there: IPC_CHANNEL_PEERS_ANYBODY is UV_EINVAL;
+ *    peer is, is always checked there: IPC_CHANNEL_PEERS_ANYBODY is UV_EINVAL;
  *  - \\.\pipe\NAME or \\?\pipe\NAME, on Windows only.
  *
  * A bare name, or the NAME of "system:NAME", is valid UTF-8 without control
  * characters, without any of / \ : * ? " < > | and neither begins with '.' or
  * '@' nor ends with '.' or a space, which Windows would drop: what is a name on
- * one system is a name on all. Names on another machine are refused. Nothing is
- * ever truncated. */
+ * one system is a name on all, but for its length: 47 bytes fit everywhere, if
+ * XDG_RUNTIME_DIR has no more than 50. Names on another machine are refused.
+ * Nothing is ever truncated. */
 
 /* Bytes for the longest name an OS takes, its NUL included: 256 UTF-16 units
  * on Windows, at most three UTF-8 bytes each. */
@@ -641,7 +643,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_slow_reader(
  * itself is one-way and the system says no; a POSIX socket can't say no: a
  * duplex client hears nothing from an INBOUND server, and what it sends to an
  * OUTBOUND one is dropped. An OUTBOUND raw channel on Windows has no on_end: a
- * send tells that its peer has gone, with UV_EPIPE. */
+ * send tells that its peer has gone, with UV_EPIPE, and it is dead then, or
+ * connects anew. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_access(
     ipc_server_options_t* options, ipc_access_t access);
 /* Notice a wedged peer: when nothing at all has come from it for so long, the
@@ -806,6 +809,7 @@ IPC_CHANNEL_EXTERN int ipc_client_options_on_close(
  * UV_EINVAL  a bad option, see ipc_server_options_error; or the listener is
  * something else: a file, a socket that doesn't listen, is no stream, or of a
  * network; UV_EBADF  the listener is not an open handle; UV_ENAMETOOLONG;
+ * UV_ENOTSUP  an abstract name, packets or a listener where there are none;
  * UV_EADDRINUSE  the name is served; UV_EEXIST  something that is not a socket
  * is at the path, or the listener is on this loop already; UV_EACCES  the
  * directory, the lock or the socket there belongs to another user, or may not
@@ -900,7 +904,8 @@ IPC_CHANNEL_EXTERN int ipc_server_close(ipc_server_t* server,
  * went. Messages sent before that are kept and go with the first write. Whether
  * it connects or not, the channel is yours to close.
  * UV_EINVAL  a bad option, see ipc_client_options_error; UV_ENAMETOOLONG;
- * UV_ENOMEM. Whatever has to do with the server comes in on_connect. */
+ * UV_ENOTSUP  an abstract name, or packets, where there are none; UV_ENOMEM.
+ * Whatever has to do with the server comes in on_connect. */
 IPC_CHANNEL_EXTERN int ipc_client_connect(uv_loop_t* loop,
                                           const ipc_client_options_t* options,
                                           void* data,
@@ -1167,7 +1172,8 @@ IPC_CHANNEL_EXTERN void ipc_channel_options_init(
     ipc_channel_options_t* options);
 IPC_CHANNEL_EXTERN const char* ipc_channel_options_error(
     const ipc_channel_options_t* options);
-/* How long the other end's hello may take, 1 ms or more; default 5000 ms. */
+/* Native framing: how long the other end's hello may take, 1 ms or more;
+ * default 5000 ms. UV_EINVAL with other framings. */
 IPC_CHANNEL_EXTERN int ipc_channel_options_set_connect_timeout(
     ipc_channel_options_t* options, int timeout_ms);
 IPC_CHANNEL_EXTERN int ipc_channel_options_on_connect(
@@ -1220,8 +1226,10 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_close(
  * listens or isn't connected; UV_EBADF not an open handle; UV_EACCES  it
  * doesn't go the way that the options say, or (native framing) not both ways,
  * as no POSIX pipe does; UV_EPROTOTYPE it has packets and the framing has not,
- * or the other way round; UV_ENOMEM. An outbound pipe (POSIX) has no on_end: a
- * send that finds its reader gone ends with UV_EPIPE. */
+ * or the other way round; UV_ENOMEM. That another handle of this loop has it
+ * (POSIX) on_connect tells, with UV_EEXIST, and the handle is that one's. An
+ * outbound pipe (POSIX) has no on_end: a send that finds its reader gone ends
+ * with UV_EPIPE, and the channel is dead. */
 IPC_CHANNEL_EXTERN int ipc_channel_open(uv_loop_t* loop,
                                         const ipc_channel_options_t* options,
                                         uv_os_fd_t handle,
@@ -1232,11 +1240,21 @@ IPC_CHANNEL_EXTERN int ipc_channel_open(uv_loop_t* loop,
  * remains to be closed; it does nothing to the connection. Always before the
  * loop has run; later on POSIX alone, where it is another descriptor of the
  * same connection. What the channel has read and nobody taken goes back with
- * it: none may lie there. UV_EBUSY: something does, or waits to be sent;
- * UV_ENOTCONN: there is no connection; UV_ENOTSUP: Windows, and it has begun.
- */
+ * it: none may lie there. With the native framing it is good for another
+ * channel only before the loop has run: the two ends greet each other once.
+ * UV_EBUSY: something does lie there, or waits to be sent, as a server's hello
+ * does in on_connection; UV_ENOTCONN: there is no connection; UV_ENOTSUP:
+ * Windows, and it has begun. */
 IPC_CHANNEL_EXTERN int ipc_channel_release(ipc_channel_t* channel,
                                            uv_os_fd_t* handle);
+
+/* The system's handle of the connection, for what the library doesn't ask or
+ * do: SO_PEERSEC, ImpersonateNamedPipeClient, a pipe's security. It stays the
+ * channel's, and is good until that closes, dies or connects anew: neither read
+ * from it nor write to it, close it, or change how it blocks. UV_ENOTCONN:
+ * there is none now. */
+IPC_CHANNEL_EXTERN int ipc_channel_handle(const ipc_channel_t* channel,
+                                          uv_os_fd_t* handle);
 
 /* What a pair is to be; see ipc_pair_create. */
 #define IPC_PAIR_DUPLEX 0u

@@ -76,6 +76,13 @@ int ipc_channel_peer(const ipc_channel_t* channel, ipc_peer_t* peer) {
                        !channel->is_server, peer);
 }
 
+int ipc_channel_handle(const ipc_channel_t* channel, uv_os_fd_t* handle) {
+  if (channel == NULL || handle == NULL) return UV_EINVAL;
+  if (!has_stream(channel)) return UV_ENOTCONN;
+  *handle = ipc__stream_handle(&channel->stream);
+  return 0;
+}
+
 int ipc_channel_stats(const ipc_channel_t* channel,
                       ipc_channel_stats_t* stats) {
   if (channel == NULL || stats == NULL) return UV_EINVAL;

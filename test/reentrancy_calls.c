@@ -354,6 +354,7 @@ static void facts(end_t* end) {
   ipc_channel_stats_t stats;
   ipc_peer_t peer;
   ipc_server_t* server;
+  uv_os_fd_t handle;
   uv_loop_t* loop;
   void* data;
   int err;
@@ -364,6 +365,7 @@ static void facts(end_t* end) {
   assert_int_equal(CALL(ipc_channel_stats(end->channel, &stats)), 0);
   err = CALL(ipc_channel_peer(end->channel, &peer));
   if (err != 0) assert_int_equal(err, UV_ENOTCONN);
+  assert_int_equal(CALL(ipc_channel_handle(end->channel, &handle)), err);
   if (info.is_connected) assert_int_equal(err, 0);
   RUN(loop = ipc_channel_loop(end->channel));
   assert_int_equal(loop == test_loop(), talk.manner != BLOCKS);

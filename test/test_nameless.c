@@ -390,6 +390,26 @@ static void test_hellos(void** state) {
 
 /* ---- Giving back -------------------------------------------------------- */
 
+/* The system's handle, while there is a connection. */
+static void test_handle(void** state) {
+  uv_os_fd_t handle = ends[0];
+
+  (void) state;
+  prepare();
+  open_ends(IPC_PAIR_DUPLEX);
+  assert_int_equal(ipc_channel_handle(sides[0].channel, &handle), UV_ENOTCONN);
+  talk_both_ways();
+  assert_int_equal(ipc_channel_handle(sides[0].channel, &handle), 0);
+  assert_true(handle == ends[0]);
+  assert_int_equal(ipc_channel_handle(sides[0].channel, NULL), UV_EINVAL);
+  assert_int_equal(ipc_channel_handle(NULL, &handle), UV_EINVAL);
+  talk_both_ways();
+  sides[0].stays = 1;
+  ipc_channel_disconnect(sides[0].channel);
+  assert_int_equal(ipc_channel_handle(sides[0].channel, &handle), UV_ENOTCONN);
+  finish();
+}
+
 static void test_release_at_once(void** state) {
   uv_os_fd_t handle;
 
@@ -610,6 +630,7 @@ int main(int argc, char** argv) {
       TEST(test_silent_peer),
       TEST(test_rude_peer),
       TEST(test_hellos),
+      TEST(test_handle),
       TEST(test_release_at_once),
       TEST(test_release_later),
       TEST(test_release_refused),
