@@ -1049,9 +1049,11 @@ IPC_CHANNEL_EXTERN int ipc_channel_call(ipc_channel_t* channel,
                                         void* arg);
 
 /* Replies to a request, from on_request or later; a copy is sent. The queue's
- * limits don't hold for it. UV_ENOENT: not a request of this channel's
- * connection, so that nobody waits for it. A second reply to the same request
- * is discarded by the caller. Otherwise the errors of ipc_channel_send. */
+ * limits don't hold for it; but while replies fill it over max_queue_bytes, a
+ * server takes no further request from that client. UV_ENOENT: not a request of
+ * this channel's connection, so that nobody waits for it. A second reply to the
+ * same request is discarded by the caller. Otherwise the errors of
+ * ipc_channel_send. */
 IPC_CHANNEL_EXTERN int ipc_channel_reply(ipc_channel_t* channel,
                                          ipc_request_t request,
                                          const void* data,

@@ -186,8 +186,9 @@ struct ipc_channel_s {
   unsigned int is_waiting : 1;       /* in the server's waiting room */
   unsigned int has_instance : 1;     /* counts as one of the server's */
   unsigned int is_dead_instance : 1; /* counts as a dead one */
-  unsigned int is_holding : 1; /* a message lies ready that nobody takes */
-  unsigned int has_grace : 1;  /* the peer had one more chance to be heard */
+  unsigned int is_holding : 1;   /* a message lies ready that nobody takes */
+  unsigned int is_overasked : 1; /* replies fill the queue over its limit */
+  unsigned int has_grace : 1;    /* the peer had one more chance to be heard */
   unsigned int has_idle_grace : 1; /* and to move something */
   unsigned int called_early : 1;   /* before the peer's features were known */
   unsigned int is_reading : 1;
@@ -425,6 +426,8 @@ void ipc__channel_check_cut(ipc_channel_t* channel);
 /* channel_limit.c: room in the queue */
 /* Whether a message of this size would find none. */
 int ipc__channel_is_full(const ipc_channel_t* channel, size_t size);
+/* 1: replies, which are never refused, have filled it over its limit. */
+unsigned int ipc__channel_is_over(const ipc_channel_t* channel);
 /* Does what the slow-reader policy says. 0: now there is room. */
 int ipc__channel_make_room(ipc_channel_t* channel, size_t size);
 /* How much of `size` raw bytes would find room. */

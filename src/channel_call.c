@@ -105,12 +105,19 @@ int ipc_channel_reply(ipc_channel_t* channel,
                       const void* data,
                       size_t size) {
   uint32_t call = (uint32_t) request;
+  int err;
 
   if (channel == NULL || (data == NULL && size > 0)) return UV_EINVAL;
   if (!ipc__channel_may_send(channel)) return UV_EPIPE;
   if (request != request_of(channel, call)) return UV_ENOENT;
   if (size > channel->hub->settings.max_message_bytes) return UV_EMSGSIZE;
-  return reply(channel, call, IPC__REPLY_DONE, data, size);
+  err = reply(channel, call, IPC__REPLY_DONE, data, size);
+  /* Who asks without reading has to wait for its next answer. Servers alone do
+   * that, so that two who ask each other never wait for one another. */
+  if (err == 0 && channel->is_server) {
+    channel->is_overasked = ipc__channel_is_over(channel);
+  }
+  return err;
 }
 
 int ipc__channel_on_request(ipc_channel_t* channel,

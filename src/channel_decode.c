@@ -119,7 +119,7 @@ static int on_frame(ipc_channel_t* channel,
 static int must_wait(const ipc_channel_t* channel, uint8_t kind) {
   if (kind == IPC__WIRE_MESSAGE) return is_held(channel);
   return kind == IPC__WIRE_REQUEST && channel->state == IPC__OPEN &&
-         channel->is_paused;
+         (channel->is_paused || channel->is_overasked);
 }
 
 /* The messages in front, which need no more than to be handed out. */

@@ -38,6 +38,11 @@ int ipc__channel_is_full(const ipc_channel_t* channel, size_t size) {
   return is_full_itself(channel, size) || is_starved(channel, size);
 }
 
+unsigned int ipc__channel_is_over(const ipc_channel_t* channel) {
+  return ipc__queue_bytes(&channel->traffic->queue) >
+         channel->hub->settings.max_queue_bytes;
+}
+
 size_t ipc__channel_room(const ipc_channel_t* channel, size_t size) {
   size_t max = channel->hub->settings.max_queue_bytes;
   size_t queued = ipc__queue_bytes(&channel->traffic->queue);

@@ -277,7 +277,7 @@ static int wants_reading(const ipc_channel_t* channel) {
     case IPC__CLOSING:
       return 1;
     case IPC__OPEN:
-      if (channel->is_holding) return 0;
+      if (channel->is_holding || channel->is_overasked) return 0;
       return !channel->is_paused || ipc__channel_is_pulled(channel);
     default:
       return 0;
@@ -287,6 +287,10 @@ static int wants_reading(const ipc_channel_t* channel) {
 void ipc__channel_update_reading(ipc_channel_t* channel) {
   int err = 0;
 
+  if (channel->is_overasked && !ipc__channel_is_over(channel)) {
+    channel->is_overasked = 0;
+    ipc__hub_due(channel->hub, channel); /* a request may lie ready */
+  }
   if (wants_reading(channel)) {
     if (!channel->is_reading) {
       ipc__channel_heard(channel); /* it was not listened to until now */
