@@ -583,8 +583,8 @@ IPC_CHANNEL_EXTERN int ipc_server_options_set_posix_owner(
     ipc_server_options_t* options, int64_t uid, int64_t gid);
 /* The pipe's security descriptor in SDDL, in place of the one that set_peers
  * and set_peer_group make; set_peers still checks who gets in. Where it names
- * no owner, the user of this process is. POSIX: UV_ENOTSUP, which changes
- * nothing. */
+ * no owner, the user of this process is. UV_EINVAL: Windows can't read it.
+ * POSIX: UV_ENOTSUP, which changes nothing. */
 IPC_CHANNEL_EXTERN int ipc_server_options_set_windows_sddl(
     ipc_server_options_t* options, const char* sddl);
 /* Native framing: how long a client may take for its hello, 1 ms or more;
@@ -1220,18 +1220,27 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_close(
     ipc_channel_options_t* options, ipc_close_cb cb);
 
 /* Makes a channel of a connected handle: on POSIX a stream socket (for packets
- * SOCK_SEQPACKET, on Linux), pipe or FIFO, on Windows a pipe. When this
- * succeeds the handle is the channel's, which closes it; else it is yours as it
- * was. It becomes non-blocking, and with it every descriptor that shares its
- * open file (POSIX). UV_EINVAL  a bad option, see ipc_channel_options_error; or
- * nothing that a channel can be made of: a file, a terminal, a socket that
- * listens or isn't connected; UV_EBADF not an open handle; UV_EACCES  it
- * doesn't go the way that the options say, or (native framing) not both ways,
- * as no POSIX pipe does; UV_EPROTOTYPE it has packets and the framing has not,
- * or the other way round; UV_ENOMEM. That another handle of this loop has it
- * (POSIX) on_connect tells, with UV_EEXIST, and the handle is that one's. An
- * outbound pipe (POSIX) has no on_end: a send that finds its reader gone ends
- * with UV_EPIPE, and the channel is dead. */
+ * SOCK_SEQPACKET, on Linux), pipe or FIFO, on Windows a pipe. So a program that
+ * is started with pipes as its standard streams opens uv_get_osfhandle(0)
+ * INBOUND and uv_get_osfhandle(1) OUTBOUND. When this succeeds the handle is
+ * the channel's, which closes it; else it is yours as it was. It becomes
+ * non-blocking, and with it every descriptor that shares its open file (POSIX).
+ * UV_EINVAL  a bad option, see ipc_channel_options_error; or nothing that a
+ * channel can be made of: a file, a terminal, a socket that listens or isn't
+ * connected; UV_EBADF not an open handle; UV_EACCES  it doesn't go the way that
+ * the options say, or (native framing) not both ways, as no POSIX pipe does;
+ * UV_EPROTOTYPE it has packets and the framing has not, or the other way round;
+ * UV_ENOMEM. That another handle of this loop has it (POSIX) on_connect tells,
+ * with UV_EEXIST, and the handle is that one's. An outbound pipe (POSIX) has no
+ * on_end: a send that finds its reader gone ends with UV_EPIPE, and the channel
+ * is dead.
+ *
+ * Windows: a pipe that isn't open for overlapped I/O, as most standard streams,
+ * is read or written by a thread. Whatever it could do it is for one way, else
+ * UV_EACCES, and not for packets: UV_EINVAL. It keeps all promises made here,
+ * unless others read or write the same open handle meanwhile, another channel
+ * or a process that shares it: Windows lets one wait for the other, and so may
+ * this call, and the loop in a channel that reads. */
 IPC_CHANNEL_EXTERN int ipc_channel_open(uv_loop_t* loop,
                                         const ipc_channel_options_t* options,
                                         uv_os_fd_t handle,
@@ -1263,8 +1272,8 @@ IPC_CHANNEL_EXTERN int ipc_channel_handle(const ipc_channel_t* channel,
 #define IPC_PAIR_ONE_WAY 1u       /* ends[0] reads, ends[1] writes */
 #define IPC_PAIR_INHERITABLE_0 2u /* a child may inherit ends[0] */
 #define IPC_PAIR_INHERITABLE_1 4u
-/* ends[0] is for plain blocking reads and writes. (It can't become a channel on
- * Windows.) */
+/* ends[0] is for plain blocking reads and writes. (On Windows it can become a
+ * channel of one way only.) */
 #define IPC_PAIR_BLOCKING_0 8u
 #define IPC_PAIR_BLOCKING_1 16u
 /* For the packet framing; a duplex pair. Not on macOS: UV_ENOTSUP. */

@@ -25,6 +25,7 @@ static int check_handle(const ipc__settings_t* settings,
       return info.can_write ? 0 : UV_EACCES;
     default:
       if (info.transport == IPC_CHANNEL_TRANSPORT_PIPE) return UV_EACCES;
+      if (info.is_serial) return UV_EACCES; /* a write would wait for a read */
       return info.can_read && info.can_write ? 0 : UV_EACCES;
   }
 }

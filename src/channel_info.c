@@ -72,8 +72,7 @@ int ipc_channel_peer(const ipc_channel_t* channel, ipc_peer_t* peer) {
   if (channel == NULL || peer == NULL) return UV_EINVAL;
   memset(peer, 0, sizeof(*peer));
   if (!has_stream(channel)) return UV_ENOTCONN;
-  return ipc__peer_get(ipc__stream_handle(&channel->stream),
-                       !channel->is_server, peer);
+  return ipc__stream_peer(&channel->stream, !channel->is_server, peer);
 }
 
 int ipc_channel_handle(const ipc_channel_t* channel, uv_os_fd_t* handle) {

@@ -236,8 +236,17 @@ int ipc_server_options_set_windows_sddl(ipc_server_options_t* options,
   if (o == NULL) return UV_EINVAL;
   if (IPC__HAS_POSIX_MODE) return UV_ENOTSUP;
   err = ipc__option_check_text(&o->base, "windows_sddl", sddl);
-  if (err == 0) o->sddl = sddl;
-  return err;
+  if (err != 0) return err;
+  err = ipc__sddl_check(&o->base.channel.allocator, sddl);
+  if (err == UV_ENOMEM) {
+    return ipc__option_refuse(&o->base, err, "windows_sddl: no memory for it");
+  }
+  if (err != 0) {
+    return ipc__option_refuse(
+        &o->base, err, "windows_sddl: is no security descriptor: %s", sddl);
+  }
+  o->sddl = sddl;
+  return 0;
 }
 
 int ipc_server_options_set_handshake_timeout(ipc_server_options_t* options,

@@ -80,6 +80,7 @@ void ipc__handle_close(uv_os_fd_t handle);
 typedef struct ipc__handle_info_s {
   ipc_transport_t transport;
   int is_packet; /* see "Packets" below */
+  int is_serial; /* does one thing at a time: it may be read, or written */
   int can_read;
   int can_write;
 } ipc__handle_info_t;
@@ -179,6 +180,10 @@ typedef struct ipc__listen_config_s {
   ipc_access_t access; /* see "One-way streams" below; native: duplex */
   int is_packet;       /* see "Packets" below */
 } ipc__listen_config_t;
+
+/* Whether the text can be config.sddl: UV_EINVAL, UV_ENOMEM. POSIX: none can,
+ * UV_ENOTSUP. */
+int ipc__sddl_check(const ipc_allocator_t* allocator, const char* sddl);
 
 typedef struct ipc__listener_callbacks_s {
   /* A client has connected and `handle` is the callee's. The listener is able
@@ -367,6 +372,11 @@ void ipc__stream_buffer_sizes(ipc__stream_t* stream,
                               size_t* in_bytes,
                               size_t* out_bytes);
 
+/* ipc__peer_get for a stream's handle. */
+int ipc__stream_peer(const ipc__stream_t* stream,
+                     int is_server,
+                     ipc_peer_t* peer);
+
 uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream);
 
 /* Whether a stream that is OUTBOUND is to be read for the peer's end. POSIX:
@@ -379,7 +389,9 @@ int ipc__stream_sees_end(const ipc__stream_t* stream);
 int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle);
 
 /* Closes; the peer sees the end now. A write under way calls on_written with
- * UV_ECANCELED, or not at all; on_closed is last. */
+ * UV_ECANCELED, or not at all; on_closed is last. Windows, of a handle that
+ * isn't overlapped: blocks while another process writes to that same handle,
+ * for 200 ms at most; or reads from it, as long as that takes. */
 void ipc__stream_close(ipc__stream_t* stream);
 
 /* ---- Foreign wait loops (pump.c) ---------------------------------------- */

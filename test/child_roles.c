@@ -1,4 +1,4 @@
-/* The children's side. They use plain blocking reads and writes of their
+/* The children's side. Most use plain blocking reads and writes of their
  * standard streams, as most programs do. */
 #include "child_roles.h"
 
@@ -215,6 +215,106 @@ static int play_inherit(int argc, char** argv) {
   return status;
 }
 
+/* ---- Its own standard streams as channels ------------------------------- */
+
+static ipc_channel_t* streams[2];
+static int stream_status;
+
+static void on_stream_message(ipc_channel_t* channel,
+                              const void* data,
+                              size_t size) {
+  (void) channel;
+  if (ipc_channel_send_copy(streams[1], data, size, NULL, NULL) != 0) {
+    exit(FAILED_STATUS);
+  }
+}
+
+static void on_stream_end(ipc_channel_t* channel, int status) {
+  (void) channel;
+  if (status != 0) stream_status = FAILED_STATUS;
+  ipc_channel_close(streams[0]);
+  ipc_channel_close(streams[1]);
+}
+
+static void on_stream_close(ipc_channel_t* channel,
+                            const ipc_close_result_t* result) {
+  (void) channel;
+  if (result->status != 0) stream_status = FAILED_STATUS;
+}
+
+static ipc_framing_t stream_framing(const char* name) {
+  if (strcmp(name, "lines") == 0) return IPC_CHANNEL_FRAMING_DELIMITER;
+  if (strcmp(name, "raw") == 0) return IPC_CHANNEL_FRAMING_RAW;
+  return IPC_CHANNEL_FRAMING_CONTENT_LENGTH;
+}
+
+static int open_stream(int fd, ipc_access_t access, const char* framing) {
+  ipc_channel_options_t options;
+
+  ipc_channel_options_init(&options);
+  ipc_channel_options_set_framing(&options, stream_framing(framing));
+  ipc_channel_options_set_access(&options, access);
+  ipc_channel_options_set_max_queue_bytes(&options, (size_t) 64 << 20);
+  ipc_channel_options_on_close(&options, on_stream_close);
+  if (access == IPC_CHANNEL_ACCESS_INBOUND) {
+    ipc_channel_options_on_message(&options, on_stream_message);
+    ipc_channel_options_on_end(&options, on_stream_end);
+  }
+  return ipc_channel_open(uv_default_loop(), &options, uv_get_osfhandle(fd),
+                          NULL, &streams[fd]);
+}
+
+static int play_stdio(int argc, char** argv) {
+  if (argc < 1) return FAILED_STATUS;
+  if (open_stream(0, IPC_CHANNEL_ACCESS_INBOUND, argv[0]) != 0) return 21;
+  if (open_stream(1, IPC_CHANNEL_ACCESS_OUTBOUND, argv[0]) != 0) return 22;
+  uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+  if (uv_loop_close(uv_default_loop()) != 0) return 23;
+  return stream_status;
+}
+
+/* Says on its error output when its input has ended. */
+static int play_mourn(int argc, char** argv) {
+  int status = play_stdio(argc, argv);
+
+  write_text(2, status == 0 ? "ended" : "failed");
+  return status;
+}
+
+/* Leaves one behind whose streams have nobody else at their other ends. */
+static int play_bereave(int argc, char** argv) {
+  uv_process_options_t options;
+  uv_stdio_container_t stdio[3];
+  static uv_process_t process;
+  static uv_pipe_t pipes[2];
+  char path[1024];
+  size_t size = sizeof(path);
+  char* args[4] = {path, "mourn", "lines", NULL};
+  int i;
+
+  (void) argc;
+  (void) argv;
+  if (uv_exepath(path, &size) != 0) return FAILED_STATUS;
+  memset(&options, 0, sizeof(options));
+  for (i = 0; i < 2; i++) {
+    uv_pipe_init(uv_default_loop(), &pipes[i], 0);
+    stdio[i].flags =
+        UV_CREATE_PIPE | (i == 0 ? UV_READABLE_PIPE : UV_WRITABLE_PIPE);
+    stdio[i].data.stream = (uv_stream_t*) &pipes[i];
+  }
+  stdio[2].flags = UV_INHERIT_FD;
+  stdio[2].data.fd = 2;
+  options.file = path;
+  options.args = args;
+  options.stdio = stdio;
+  options.stdio_count = 3;
+  options.flags = UV_PROCESS_DETACHED;
+  if (uv_spawn(uv_default_loop(), &process, &options) != 0) {
+    return FAILED_STATUS;
+  }
+  return play_sleep(0, NULL);
+}
+
 static int play_environ(int argc, char** argv) {
   char text[4096];
   size_t size = sizeof(text);
@@ -229,13 +329,23 @@ static int play_environ(int argc, char** argv) {
 }
 
 const test_role_t child_roles[] = {
-    {"exit", play_exit},         {"cat", play_cat},
-    {"spam", play_spam},         {"say", play_say},
-    {"sleep", play_sleep},       {"stubborn", play_stubborn},
-    {"parent", play_parent},     {"leave", play_leave},
-    {"complain", play_complain}, {"nap", play_nap},
-    {"nest", play_nest},         {"inherit", play_inherit},
-    {"environ", play_environ},   {NULL, NULL},
+    {"exit", play_exit},
+    {"cat", play_cat},
+    {"spam", play_spam},
+    {"say", play_say},
+    {"sleep", play_sleep},
+    {"stubborn", play_stubborn},
+    {"parent", play_parent},
+    {"leave", play_leave},
+    {"complain", play_complain},
+    {"nap", play_nap},
+    {"nest", play_nest},
+    {"inherit", play_inherit},
+    {"environ", play_environ},
+    {"stdio", play_stdio},
+    {"mourn", play_mourn},
+    {"bereave", play_bereave},
+    {NULL, NULL},
 };
 
 void child_options(ipc_child_options_t* options,

@@ -16,7 +16,12 @@
  *                 nothing
  *  nest           has a child of its own say, on its own streams
  *  inherit        echoes messages on the extra channel; 11: there is none
- *  environ NAME   writes a variable and its directory, a line each */
+ *  environ NAME   writes a variable and its directory, a line each
+ *  stdio FORMAT   echoes messages (lines, content), or raw bytes, on channels
+ *                 that it has made of its streams; 21, 22: can't make them
+ *  mourn FORMAT   the same, and tells of the end on its error output
+ *  bereave        says ready, leaves one that mourns behind when it is killed
+ */
 extern const test_role_t child_roles[];
 
 /* What spam writes to its output, and to its error output. */

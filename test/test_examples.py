@@ -503,6 +503,35 @@ def test_language_client_of_a_real_server():
         assert client.output().endswith("ended with 0, signal 0\n")
 
 
+def test_a_filter_on_its_standard_streams():
+    with Program("language_client", PROGRAMS["stdio_filter"]) as client:
+        assert client.wait() == 0, client.output()
+        first, second, third, end = client.output().splitlines()
+        assert 'you said {"jsonrpc":"2.0","id":1,' in first, first
+        assert 'you said {"jsonrpc":"2.0","id":2,' in second, second
+        assert '"method":"exit"' in third, third
+        assert end == "ended with 0, signal 0"
+
+
+def test_a_filter_in_a_pipeline():
+    if WRAPPER:
+        raise unittest.SkipTest("a Unix pipe is none for a program under Wine")
+    said = b"Content-Length: 5\r\n\r\nhello" + b"Content-Length: 0\r\n\r\n"
+    done = subprocess.run([PROGRAMS["stdio_filter"]], input=said + said, timeout=PATIENCE,
+                          stdout=subprocess.PIPE, check=True)
+    told = (b"Content-Length: 14\r\n\r\nyou said hello"
+            b"Content-Length: 9\r\n\r\nyou said ")
+    assert done.stdout == told + told, done.stdout
+    cut = subprocess.run([PROGRAMS["stdio_filter"]], input=said[:-3], timeout=PATIENCE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert cut.returncode == 1, cut
+    assert cut.stdout == told[:told.index(b"hello") + 5], cut.stdout
+    with open(os.devnull, "rb") as nothing:
+        file = subprocess.run([PROGRAMS["stdio_filter"]], stdin=nothing, timeout=PATIENCE,
+                              stderr=subprocess.PIPE, check=False)
+    assert file.returncode == 1 and b"stream 0: " in file.stderr, file
+
+
 def test_workers_without_a_server():
     with Program("worker_threads", name_of("nobody")) as client:
         assert client.wait() == 1

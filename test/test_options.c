@@ -858,10 +858,13 @@ static void test_windows_sddl(void** state) {
   talk();
   close_both();
 
-  /* Only the system can read it. */
   fresh();
-  assert_int_equal(ipc_server_options_set_windows_sddl(o, "rubbish"), 0);
-  assert_int_equal(listen_fails(), UV_EINVAL);
+  server_refused(ipc_server_options_set_windows_sddl(o, "rubbish"), UV_EINVAL,
+                 "windows_sddl: is no security descriptor: ");
+  server_refused(ipc_server_options_set_windows_sddl(o, "D:(A;;GA;;;WD"),
+                 UV_EINVAL, option);
+  server_refused(ipc_server_options_set_windows_sddl(o, "D:\xff"), UV_EINVAL,
+                 option);
 }
 
 /* A program may set those of all systems. */

@@ -63,6 +63,28 @@ static HANDLE recorded_open(const wchar_t* name,
                      template);
 }
 
+/* A write that waits, where somebody wants it to. */
+static struct {
+  HANDLE begun;
+  HANDLE may_go;
+} stuck;
+
+static BOOL stuck_write(HANDLE handle,
+                        const void* data,
+                        DWORD size,
+                        DWORD* bytes,
+                        OVERLAPPED* overlapped) {
+  if (stuck.begun != NULL) {
+    SetEvent(stuck.begun);
+    WaitForSingleObject(stuck.may_go, INFINITE);
+  }
+  return WriteFile(handle, data, size, bytes, overlapped);
+}
+
+#define WriteFile stuck_write
+#include "win32/serial.c"
+#undef WriteFile
+
 #define CreateNamedPipeW recorded_create
 #define CreateFileW recorded_open
 #include "win32/pair.c"
@@ -71,13 +93,19 @@ static HANDLE recorded_open(const wchar_t* name,
 
 /* ---- What a handle is --------------------------------------------------- */
 
-static void check(HANDLE handle, int reads, int writes) {
+static void check_one(HANDLE handle, int reads, int writes, int is_serial) {
   ipc__handle_info_t info;
 
   assert_int_equal(ipc__handle_inspect(handle, &info), 0);
+  assert_int_equal(info.is_serial, is_serial);
+  assert_int_equal(info.is_packet, 0);
   assert_int_equal(info.transport, IPC_CHANNEL_TRANSPORT_NAMED_PIPE);
   assert_int_equal(info.can_read, reads);
   assert_int_equal(info.can_write, writes);
+}
+
+static void check(HANDLE handle, int reads, int writes) {
+  check_one(handle, reads, writes, 0);
 }
 
 static void check_refused(HANDLE handle) {
@@ -166,7 +194,7 @@ static void test_outbound_server(void** state) {
   CloseHandle(server);
 }
 
-/* Those that block are none for a completion port. */
+/* Those that block do one thing at a time, whatever they could. */
 static void test_synchronous(void** state) {
   char name[128];
   HANDLE server;
@@ -178,16 +206,137 @@ static void test_synchronous(void** state) {
   server = make_instance(name, PIPE_ACCESS_DUPLEX);
   client =
       open_client(name, GENERIC_READ | GENERIC_WRITE, FILE_FLAG_OVERLAPPED);
-  check_refused(server);
+  check_one(server, 1, 1, 1);
   check(client, 1, 1);
   CloseHandle(client);
   CloseHandle(server);
 
   assert_true(CreatePipe(&ends[0], &ends[1], NULL, 0));
-  check_refused(ends[0]);
-  check_refused(ends[1]);
+  check_one(ends[0], 1, 0, 1);
+  check_one(ends[1], 0, 1, 1);
   CloseHandle(ends[0]);
   CloseHandle(ends[1]);
+}
+
+/* Packets are for overlapped handles alone. */
+static void test_synchronous_packets(void** state) {
+  HANDLE ends[2];
+
+  (void) state;
+  assert_int_equal(
+      ipc__pair_create(IPC_PAIR_PACKET | IPC_PAIR_BLOCKING_0, 0, ends), 0);
+  check_refused(ends[0]);
+  CloseHandle(ends[0]);
+  CloseHandle(ends[1]);
+}
+
+/* ---- Anonymous pipes ---------------------------------------------------- */
+
+typedef struct end_s {
+  ipc_channel_t* channel;
+  char log[64];
+  size_t size;
+  int ends;
+  int closes;
+  int may_fail;
+} end_t;
+
+static void on_data(ipc_channel_t* channel, const void* data, size_t size) {
+  end_t* end = ipc_channel_data(channel);
+
+  assert_true(end->size + size <= sizeof(end->log));
+  memcpy(end->log + end->size, data, size);
+  end->size += size;
+}
+
+static void on_end(ipc_channel_t* channel, int status) {
+  end_t* end = ipc_channel_data(channel);
+
+  assert_int_equal(status, 0);
+  end->ends++;
+  ipc_channel_close(channel);
+}
+
+static void on_closed(ipc_channel_t* channel,
+                      const ipc_close_result_t* result) {
+  end_t* end = ipc_channel_data(channel);
+
+  assert_true(result->status == 0 || end->may_fail);
+  end->closes++;
+}
+
+static void open_end(end_t* end, HANDLE handle, ipc_access_t access) {
+  ipc_channel_options_t options;
+
+  memset(end, 0, sizeof(*end));
+  ipc_channel_options_init(&options);
+  ipc_channel_options_set_framing(&options, IPC_CHANNEL_FRAMING_RAW);
+  ipc_channel_options_set_access(&options, access);
+  ipc_channel_options_on_message(&options, on_data);
+  ipc_channel_options_on_end(&options, on_end);
+  ipc_channel_options_on_close(&options, on_closed);
+  assert_int_equal(
+      ipc_channel_open(test_loop(), &options, handle, end, &end->channel), 0);
+}
+
+/* Those of cmd.exe, and of most programs that start others. */
+static void test_anonymous(void** state) {
+  end_t reader;
+  end_t writer;
+  HANDLE ends[2];
+
+  (void) state;
+  assert_true(CreatePipe(&ends[0], &ends[1], NULL, 0));
+  open_end(&reader, ends[0], IPC_CHANNEL_ACCESS_INBOUND);
+  open_end(&writer, ends[1], IPC_CHANNEL_ACCESS_OUTBOUND);
+  assert_int_equal(
+      ipc_channel_send_copy(writer.channel, "hello", 5, NULL, NULL), 0);
+  while (reader.size < 5) test_turn();
+  ipc_channel_close(writer.channel);
+  test_run();
+  assert_memory_equal(reader.log, "hello", 5);
+  assert_int_equal(reader.ends, 1);
+  assert_int_equal(reader.closes, 1);
+  assert_int_equal(writer.closes, 1);
+}
+
+/* A write that goes after another process's on the same open handle can't be
+ * cancelled. The channel closes all the same, and the thread goes when it can.
+ */
+static void test_stuck_thread(void** state) {
+  char name[128];
+  char data[8];
+  HANDLE reader;
+  HANDLE writer;
+  DWORD bytes;
+  end_t end;
+
+  (void) state;
+  pipe_name(name);
+  reader = make_instance(name, PIPE_ACCESS_DUPLEX);
+  writer = open_client(name, IPC__CLIENT_RIGHTS, 0);
+  stuck.begun = CreateEventW(NULL, TRUE, FALSE, NULL);
+  stuck.may_go = CreateEventW(NULL, TRUE, FALSE, NULL);
+  open_end(&end, writer, IPC_CHANNEL_ACCESS_OUTBOUND);
+  end.may_fail = 1;
+  assert_int_equal(ipc_channel_send_copy(end.channel, "hello", 5, NULL, NULL),
+                   0);
+  /* Its thread tells the loop of nothing. */
+  while (!test_wait_handle(stuck.begun, 0)) test_run_for(1);
+  assert_int_equal(ipc_channel_disconnect(end.channel), 0);
+  ipc_channel_close(end.channel);
+  test_run();
+  assert_int_equal(end.closes, 1);
+
+  assert_true(SetEvent(stuck.may_go));
+  assert_true(ReadFile(reader, data, sizeof(data), &bytes, NULL));
+  assert_int_equal(bytes, 5);
+  assert_false(ReadFile(reader, data, sizeof(data), &bytes, NULL));
+  assert_int_equal(GetLastError(), ERROR_BROKEN_PIPE);
+  CloseHandle(stuck.begun);
+  CloseHandle(stuck.may_go);
+  memset(&stuck, 0, sizeof(stuck));
+  CloseHandle(reader);
 }
 
 static void test_no_pipe(void** state) {
@@ -346,9 +495,18 @@ static void test_failure(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_states),      TEST(test_ways),      TEST(test_outbound_server),
-      TEST(test_synchronous), TEST(test_no_pipe),   TEST(test_flags),
-      TEST(test_descriptor),  TEST(test_arguments), TEST(test_names),
+      TEST(test_states),
+      TEST(test_ways),
+      TEST(test_outbound_server),
+      TEST(test_synchronous),
+      TEST(test_synchronous_packets),
+      TEST(test_anonymous),
+      TEST(test_stuck_thread),
+      TEST(test_no_pipe),
+      TEST(test_flags),
+      TEST(test_descriptor),
+      TEST(test_arguments),
+      TEST(test_names),
       TEST(test_failure),
   };
 

@@ -98,6 +98,7 @@ int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info) {
 
   info->transport = IPC_CHANNEL_TRANSPORT_PIPE;
   info->is_packet = 0;
+  info->is_serial = 0;
   if (S_ISFIFO(status.st_mode)) return 0;
   return S_ISSOCK(status.st_mode) ? inspect_socket(handle, info) : UV_EINVAL;
 }

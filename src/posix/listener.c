@@ -345,3 +345,9 @@ void ipc__listener_close(ipc__listener_t* listener) {
   uv_close((uv_handle_t*) &listener->retry, on_handle_closed);
   close(listener->fd);
 }
+
+int ipc__sddl_check(const ipc_allocator_t* allocator, const char* sddl) {
+  (void) allocator;
+  (void) sddl;
+  return UV_ENOTSUP;
+}

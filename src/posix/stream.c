@@ -349,6 +349,12 @@ void ipc__stream_buffer_sizes(ipc__stream_t* stream,
     ipc__socket_get_buffers(ipc__stream_handle(stream), in_bytes, out_bytes);
 }
 
+int ipc__stream_peer(const ipc__stream_t* stream,
+                     int is_server,
+                     ipc_peer_t* peer) {
+  return ipc__peer_get(ipc__stream_handle(stream), is_server, peer);
+}
+
 int ipc__stream_sees_end(const ipc__stream_t* stream) {
   int access;
 

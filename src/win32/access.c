@@ -152,6 +152,15 @@ static int convert(const ipc_allocator_t* allocator,
   return err;
 }
 
+int ipc__sddl_check(const ipc_allocator_t* allocator, const char* sddl) {
+  PSECURITY_DESCRIPTOR descriptor = NULL;
+  int err;
+
+  err = convert(allocator, sddl, &descriptor);
+  if (err == 0) LocalFree(descriptor);
+  return err;
+}
+
 static int has_owner(PSECURITY_DESCRIPTOR descriptor) {
   BOOL is_default;
   PSID owner = NULL;

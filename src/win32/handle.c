@@ -73,15 +73,14 @@ static int is_pipe(HANDLE handle) {
          GetNamedPipeServerProcessId(handle, &pid);
 }
 
-/* libuv's completion port takes overlapped handles only. */
-static int is_overlapped(HANDLE handle, int* result) {
+int ipc__handle_is_serial(HANDLE handle, int* is_serial) {
   ULONG mode;
 
   if (!ipc__file_query(handle, FILE_MODE_INFORMATION_CLASS, &mode,
                        sizeof(mode))) {
     return UV_EACCES;
   }
-  *result = (mode & FILE_SYNCHRONOUS_IO) == 0;
+  *is_serial = (mode & FILE_SYNCHRONOUS_IO) != 0;
   return 0;
 }
 
@@ -116,21 +115,21 @@ static int is_connected(HANDLE handle, ipc__handle_info_t* info) {
 int ipc__handle_inspect(uv_os_fd_t handle, ipc__handle_info_t* info) {
   ACCESS_MASK rights;
   DWORD flags;
-  int overlapped = 0;
   int err;
 
   /* The latter is this process, to those who ask. */
   if (handle == NULL || handle == INVALID_HANDLE_VALUE) return UV_EBADF;
   if (!GetHandleInformation(handle, &flags)) return UV_EBADF;
   if (!is_pipe(handle)) return UV_EINVAL;
-  err = is_overlapped(handle, &overlapped);
+  err = ipc__handle_is_serial(handle, &info->is_serial);
   if (err != 0) return err;
-  if (!overlapped) return UV_EINVAL;
 
   info->is_packet = 0;
   info->can_read = 1;
   info->can_write = 1;
   if (!is_connected(handle, info)) return UV_EINVAL;
+  /* Packets are looked at before they are read, which has to be overlapped. */
+  if (info->is_packet && info->is_serial) return UV_EINVAL;
   info->transport = info->is_packet ? IPC__PACKET_TRANSPORT : IPC__TRANSPORT;
   if (!get_rights(handle, &rights)) return UV_EACCES;
   info->can_read = info->can_read && (rights & FILE_READ_DATA) != 0;

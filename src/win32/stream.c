@@ -42,7 +42,9 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
   ipc__pipe_state_t state;
   ULONG used;
 
-  if (!stream->os.has_quota || !query(stream, &state)) return 0;
+  /* One that only reads must not be asked: the answer could wait for data. */
+  if (!stream->os.has_quota || stream->os.unread == 0) return 0;
+  if (!query(stream, &state)) return 0;
   used = used_quota(&state);
   stream->os.unread = used > stream->os.unread ? 0 : used;
   return stream->os.unread > 0;
@@ -50,12 +52,31 @@ int ipc__stream_has_unread(ipc__stream_t* stream) {
 
 /* ---- Opening ------------------------------------------------------------ */
 
+/* What has to be known before libuv has the handle. */
+static int look_at(ipc__stream_t* stream, HANDLE pipe) {
+  int is_serial = 0;
+  int err;
+
+  err = ipc__handle_is_serial(pipe, &is_serial);
+  return err == 0 && is_serial ? ipc__serial_open(stream, pipe) : err;
+}
+
+/* Of a pipe that is connected: nothing is written yet, so no room means that
+ * the system (Wine) won't say. What a client that isn't overlapped has written
+ * stays when it closes, as everybody expects of an anonymous pipe; so it isn't
+ * asked about, where another process that has the handle could make us wait. */
+static int has_quota(const ipc__stream_t* stream) {
+  ipc__pipe_state_t state;
+
+  if (!query(stream, &state) || state.write_quota_available == 0) return 0;
+  return stream->os.serial == NULL || state.end == IPC__PIPE_END_SERVER;
+}
+
 int ipc__stream_open(uv_loop_t* loop,
                      ipc__stream_t* stream,
                      uv_os_fd_t handle,
                      ipc_transport_t transport,
                      const ipc__stream_kind_t* kind) {
-  ipc__pipe_state_t state;
   int fd;
   int err;
 
@@ -63,6 +84,7 @@ int ipc__stream_open(uv_loop_t* loop,
   stream->kind = kind;
   stream->os.is_packet = transport == IPC__PACKET_TRANSPORT;
   err = uv_pipe_init(loop, &stream->pipe, 0); /* can't fail on Windows */
+  if (err == 0) err = look_at(stream, handle);
   if (err != 0) {
     CloseHandle(handle);
     return err;
@@ -74,16 +96,13 @@ int ipc__stream_open(uv_loop_t* loop,
     ipc__descriptor_close(fd);
     return err;
   }
-  /* Nothing is written yet: no room means that the system (Wine) won't say. */
-  stream->os.has_quota =
-      query(stream, &state) && state.write_quota_available > 0;
+  stream->os.has_quota = has_quota(stream);
   return 0;
 }
 
 /* ---- Writing ------------------------------------------------------------ */
 
-/* A peer that has closed its end ends our reading and breaks our writing. */
-static int write_status(int status) {
+int ipc__write_status(int status) {
   return status == UV_EOF ? UV_EPIPE : status;
 }
 
@@ -95,7 +114,7 @@ static void on_write(uv_write_t* request, int status) {
 
   if (status == 0) stream->os.writing = 0;
   if (uv_is_closing((uv_handle_t*) &stream->pipe)) status = UV_ECANCELED;
-  stream->kind->on_written(stream, write_status(status), bytes);
+  stream->kind->on_written(stream, ipc__write_status(status), bytes);
 }
 
 /* One buffer at a time: for several libuv would put them end to end in memory
@@ -107,13 +126,15 @@ ssize_t ipc__stream_write(ipc__stream_t* stream,
   uv_buf_t first = buffers[0];
   int err;
 
-  (void) count;
+  if (stream->os.serial != NULL) {
+    return ipc__serial_write(stream, buffers, count);
+  }
   if (!stream->os.is_packet && first.len > WRITE_LIMIT) {
     first.len = WRITE_LIMIT;
   }
   err = uv_write(&stream->os.write, (uv_stream_t*) &stream->pipe, &first, 1,
                  on_write);
-  if (err != 0) return write_status(err);
+  if (err != 0) return ipc__write_status(err);
   stream->os.writing = first.len;
   stream->os.unread += first.len;
   return UV_EAGAIN;
@@ -179,9 +200,7 @@ int ipc__stream_shutdown(ipc__stream_t* stream) {
   return UV_ENOTSUP;
 }
 
-void ipc__stream_buffer_sizes(ipc__stream_t* stream,
-                              size_t* in_bytes,
-                              size_t* out_bytes) {
+void ipc__pipe_sizes(HANDLE pipe, size_t* in_bytes, size_t* out_bytes) {
   DWORD flags = 0;
   DWORD from_server = 0;
   DWORD to_server = 0;
@@ -189,13 +208,29 @@ void ipc__stream_buffer_sizes(ipc__stream_t* stream,
 
   *in_bytes = 0;
   *out_bytes = 0;
-  if (!GetNamedPipeInfo(ipc__stream_handle(stream), &flags, &from_server,
-                        &to_server, NULL)) {
-    return;
-  }
+  if (!GetNamedPipeInfo(pipe, &flags, &from_server, &to_server, NULL)) return;
   is_server = (flags & PIPE_SERVER_END) != 0;
   *in_bytes = is_server ? to_server : from_server;
   *out_bytes = is_server ? from_server : to_server;
+}
+
+void ipc__stream_buffer_sizes(ipc__stream_t* stream,
+                              size_t* in_bytes,
+                              size_t* out_bytes) {
+  if (stream->os.serial != NULL) {
+    ipc__serial_buffer_sizes(stream->os.serial, in_bytes, out_bytes);
+  } else {
+    ipc__pipe_sizes(ipc__stream_handle(stream), in_bytes, out_bytes);
+  }
+}
+
+int ipc__stream_peer(const ipc__stream_t* stream,
+                     int is_server,
+                     ipc_peer_t* peer) {
+  if (stream->os.serial != NULL) {
+    return ipc__serial_peer(stream->os.serial, peer);
+  }
+  return ipc__peer_get(ipc__stream_handle(stream), is_server, peer);
 }
 
 uv_os_fd_t ipc__stream_handle(const ipc__stream_t* stream) {
@@ -221,9 +256,14 @@ int ipc__stream_duplicate(const ipc__stream_t* stream, uv_os_fd_t* handle) {
 static void on_closed(uv_handle_t* handle) {
   ipc__stream_t* stream = (ipc__stream_t*) handle;
 
-  stream->kind->on_closed(stream);
+  if (stream->os.serial != NULL) {
+    ipc__serial_close(stream, stream->kind->on_closed);
+  } else {
+    stream->kind->on_closed(stream);
+  }
 }
 
 void ipc__stream_close(ipc__stream_t* stream) {
+  if (stream->os.serial != NULL) ipc__serial_stop(stream);
   uv_close((uv_handle_t*) &stream->pipe, on_closed);
 }

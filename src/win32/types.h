@@ -32,12 +32,16 @@
  * are none. */
 #define IPC__ATOMIC_BYTES ((size_t) 512)
 
+struct ipc__serial_s;
+
 typedef struct ipc__stream_os_s {
   uv_write_t write; /* the one write under way */
   size_t writing;   /* its bytes */
   size_t unread;    /* at most so many bytes are unread by the peer */
   int has_quota;    /* the system tells how full the pipe is */
   int is_packet;    /* a write is a packet */
+  /* What a pipe has that isn't open for overlapped I/O; NULL: it is. */
+  struct ipc__serial_s* serial;
 } ipc__stream_os_t;
 
 /* The helper thread and what it shares with the loop's. */

@@ -78,6 +78,10 @@ FARPROC ipc__nt_function(const char* name);
  * system won't say. */
 int ipc__file_query(HANDLE file, int what, void* answer, ULONG size);
 
+/* Whether a handle is for one operation at a time, since it isn't open for
+ * overlapped I/O. UV_EACCES: the system won't say. */
+int ipc__handle_is_serial(HANDLE handle, int* is_serial);
+
 /* ---- stream.c ----------------------------------------------------------- */
 
 /* What the kernel knows of a pipe and of the end that asks. Out of winternl.h
@@ -106,9 +110,43 @@ typedef struct ipc__pipe_state_s {
 #define IPC__PIPE_END_SERVER 1
 
 /* Fills `state`; 0 where the system won't say. Needs FILE_READ_ATTRIBUTES,
- * which the server's end of an outbound pipe hasn't got. Can't block: the
- * handles are overlapped ones. */
+ * which the server's end of an outbound pipe hasn't got. Blocks only where
+ * something else is under way on a handle that isn't overlapped. */
 int ipc__pipe_query(HANDLE pipe, ipc__pipe_state_t* state);
+
+/* The sizes of its buffers; 0 where the system won't say. */
+void ipc__pipe_sizes(HANDLE pipe, size_t* in_bytes, size_t* out_bytes);
+
+/* The status of a write, of what libuv makes of the system's error: a peer that
+ * has closed its end ends our reading and breaks our writing. */
+int ipc__write_status(int status);
+
+/* ---- serial.c ----------------------------------------------------------- */
+
+/* A stream whose pipe isn't open for overlapped I/O: what is known of it, and
+ * its writer. */
+typedef struct ipc__serial_s ipc__serial_t;
+
+/* Makes stream->os.serial, before anything is under way. UV_ENOMEM. */
+int ipc__serial_open(ipc__stream_t* stream, HANDLE pipe);
+
+/* As ipc__stream_write, but nothing must stay. */
+ssize_t ipc__serial_write(ipc__stream_t* stream,
+                          const uv_buf_t* buffers,
+                          unsigned int count);
+
+int ipc__serial_peer(const ipc__serial_t* serial, ipc_peer_t* peer);
+void ipc__serial_buffer_sizes(const ipc__serial_t* serial,
+                              size_t* in_bytes,
+                              size_t* out_bytes);
+
+/* Ends a write that is under way, in 200 ms at most, and the use of the handle;
+ * to be called before libuv closes that. */
+void ipc__serial_stop(ipc__stream_t* stream);
+
+/* Then, when libuv has closed it: releases it, and calls back, perhaps at once.
+ */
+void ipc__serial_close(ipc__stream_t* stream, ipc__stream_closed_cb on_closed);
 
 /* ---- access.c ----------------------------------------------------------- */
 
