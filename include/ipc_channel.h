@@ -1230,8 +1230,9 @@ IPC_CHANNEL_EXTERN int ipc_channel_options_on_close(
  * connected; UV_EBADF not an open handle; UV_EACCES  it doesn't go the way that
  * the options say, or (native framing) not both ways, as no POSIX pipe does;
  * UV_EPROTOTYPE it has packets and the framing has not, or the other way round;
- * UV_ENOMEM. That another handle of this loop has it (POSIX) on_connect tells,
- * with UV_EEXIST, and the handle is that one's. An outbound pipe (POSIX) has no
+ * UV_ENOMEM. A handle is for one channel: that another of this loop reads from
+ * it already, on POSIX on_connect tells with UV_EEXIST, and the handle stays
+ * that one's; otherwise nobody notices. An outbound pipe (POSIX) has no
  * on_end: a send that finds its reader gone ends with UV_EPIPE, and the channel
  * is dead.
  *

@@ -328,6 +328,51 @@ static void test_close_before_connected(void** state) {
   assert_int_equal(pair.client.ends, 0);
 }
 
+static ipc_channel_state_t states[4];
+static int state_count;
+
+static void keep_state(ipc_channel_t* channel,
+                       ipc_channel_state_t state,
+                       int status) {
+  ipc_channel_info_t info;
+
+  assert_int_equal(status, 0);
+  assert_int_equal(ipc_channel_info(channel, &info), 0);
+  assert_int_equal(info.state, state);
+  assert_true(state_count < (int) TEST_COUNT(states));
+  states[state_count++] = state;
+}
+
+static void check_closing(side_t* side) {
+  ipc_channel_info_t info;
+
+  assert_int_equal(ipc_channel_info(side->channel, &info), 0);
+  assert_int_equal(info.state, IPC_CHANNEL_CLOSING);
+  assert_int_equal(side_send(side, "x", 1), UV_EPIPE);
+}
+
+/* That the connection is made meanwhile, for what was sent, is no way back. */
+static void test_closing_once(void** state) {
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  state_count = 0;
+  ipc_client_options_on_state(&pair.client_options, keep_state);
+  pair.client.on_open = check_closing;
+  pair_listen(&pair);
+  pair_connect(&pair);
+  send_small(&pair.client, 3);
+  side_close(&pair.client);
+  run_until(&pair.client.closes, 1);
+  assert_int_equal(pair.client.opens, 1);
+  assert_int_equal(state_count, 1);
+  assert_int_equal(states[0], IPC_CHANNEL_CLOSING);
+  pair_finish(&pair);
+  assert_int_equal(pair.accepted.messages, 3);
+  assert_clean(&pair.client);
+}
+
 /* ---- Deadline ----------------------------------------------------------- */
 
 /* The peer doesn't read: time is up, not early, and the numbers are true. */
@@ -485,6 +530,7 @@ int main(int argc, char** argv) {
       TEST(test_close_in_connection),
       TEST(test_close_in_connect),
       TEST(test_close_before_connected),
+      TEST(test_closing_once),
       TEST(test_never_reads),
       TEST(test_close_timeout_0),
       TEST(test_disconnect),

@@ -700,6 +700,25 @@ static void test_beats_of_the_library(void** state) {
   pair_finish(&pair);
 }
 
+/* A peer that asks for more than is allowed here gets as many beats as one that
+ * asks for all that is: three in 10 ms. */
+#define LEAST_BEAT_MS 3
+#define MANY_BEATS 30
+
+static void test_too_many_beats_asked(void** state) {
+  uint64_t start;
+  pair_t pair;
+
+  (void) state;
+  pair_init(&pair);
+  greet(&pair, 0, 1);
+  start = pair.accepted.opened_at;
+  run_until(&pongs, MANY_BEATS);
+  assert_true(elapsed_ms(start) >= (MANY_BEATS - 1) * LEAST_BEAT_MS);
+  assert_int_equal(pings, 0);
+  pair_finish(&pair);
+}
+
 int main(int argc, char** argv) {
   const struct CMUnitTest tests[] = {
       TEST(test_wedged_server),
@@ -716,6 +735,7 @@ int main(int argc, char** argv) {
       TEST(test_beats_by_hand),
       TEST(test_slow_message),
       TEST(test_beats_of_the_library),
+      TEST(test_too_many_beats_asked),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), roles);

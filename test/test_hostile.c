@@ -22,6 +22,7 @@ static side_t* good_first(pair_t* pair) {
 }
 
 static int ends_first;
+static ipc_request_cb on_request;
 
 static void opened(side_t* side) {
   if (ends_first) assert_int_equal(ipc_channel_end(side->channel), 0);
@@ -43,6 +44,8 @@ static void open_good(pair_t* pair) {
   ipc_server_options_set_allocator(&pair->server_options, &allocator);
   ipc_server_options_set_max_message_bytes(&pair->server_options, MAX_BYTES);
   ipc_server_options_set_handshake_timeout(&pair->server_options, HANDSHAKE_MS);
+  ipc_server_options_on_request(&pair->server_options, on_request);
+  on_request = NULL;
   pair_open(pair);
   pair_raw_client(pair);
 }
@@ -340,6 +343,10 @@ static void test_large_early_message(void** state) {
 
 /* ---- Memory ------------------------------------------------------------- */
 
+static void add_request(void) {
+  size += test_put_frame(bytes + size, 0x83, "\x01\x00\x00\x00", 4);
+}
+
 /* PINGs without end, and nobody reads the PONGs. */
 static void test_ping_flood(void** state) {
   int64_t before;
@@ -363,6 +370,79 @@ static void test_ping_flood(void** state) {
   assert_true(memory.peak - before <= 256 * KIB);
   check_good(&pair);
   assert_int_equal(ipc_channel_resume(bad.channel), 0);
+  finish_good(&pair);
+}
+
+/* Requests without end to a server that answers none of them, and nobody reads
+ * what it says to that: its queue keeps to its limit. */
+static void test_request_flood(void** state) {
+  enum { LIMIT = 1 << 20 }; /* the default */
+  pair_t pair;
+  size_t i;
+
+  (void) state;
+  open_good(&pair);
+  connect_bad(&pair);
+  begin();
+  bytes[6] = 2; /* features: calls */
+  assert_int_equal(side_send(&bad, bytes, size), 0);
+  run_until(&victim.opens, 1);
+  assert_int_equal(ipc_channel_pause(bad.channel), 0);
+  for (size = 0; size + 12 < sizeof(bytes);) add_request();
+  for (i = 0; i < 100; i++) {
+    assert_int_equal(side_lend(&bad, bytes, size), 0);
+    run_until(&bad.sent, (int) i + 2);
+    assert_true(stats_of(&pair).bytes_queued <= LIMIT + 16);
+  }
+  check_good(&pair);
+  assert_int_equal(victim.ends, 0);
+  assert_int_equal(ipc_channel_resume(bad.channel), 0);
+  finish_good(&pair);
+}
+
+static int answered;
+
+static void answer(ipc_channel_t* channel,
+                   ipc_request_t request,
+                   const void* data,
+                   size_t data_size) {
+  static const uint8_t nothing[MAX_BYTES];
+
+  (void) data;
+  (void) data_size;
+  answered++;
+  assert_int_equal(
+      ipc_channel_reply(channel, request, nothing, sizeof(nothing)), 0);
+}
+
+/* Requests without end, and nobody reads the answers: the server takes no more
+ * than its queue has room for, and the others when there is some again. */
+static void test_unread_answers(void** state) {
+  enum { LIMIT = 1 << 20, REQUESTS = 5000 };
+  pair_t pair;
+  int i;
+
+  (void) state;
+  answered = 0;
+  on_request = answer;
+  open_good(&pair);
+  connect_bad(&pair);
+  begin();
+  bytes[6] = 2; /* features: calls */
+  assert_int_equal(side_send(&bad, bytes, size), 0);
+  run_until(&victim.opens, 1);
+  assert_int_equal(ipc_channel_pause(bad.channel), 0);
+  for (size = 0, i = 0; i < REQUESTS; i++) add_request();
+  assert_int_equal(side_lend(&bad, bytes, size), 0);
+  while (stats_of(&pair).bytes_queued < LIMIT) test_turn();
+  test_run_for(50);
+  assert_true(stats_of(&pair).bytes_queued <= LIMIT + MAX_BYTES + 16);
+  assert_true(answered < REQUESTS);
+  check_good(&pair);
+  assert_int_equal(ipc_channel_resume(bad.channel), 0);
+  while (bad.bytes < REQUESTS * (MAX_BYTES + 16)) test_turn();
+  assert_int_equal(answered, REQUESTS);
+  assert_int_equal(victim.ends, 0);
   finish_good(&pair);
 }
 
@@ -426,6 +506,8 @@ int main(int argc, char** argv) {
       TEST(test_talk_after_our_end),
       TEST(test_large_early_message),
       TEST(test_ping_flood),
+      TEST(test_request_flood),
+      TEST(test_unread_answers),
       TEST(test_announced_frame),
   };
 

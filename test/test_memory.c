@@ -140,6 +140,63 @@ static void test_all_fail(void** state) {
   run_failures(0);
 }
 
+static int errors;
+static int last_error;
+
+static void keep_error(ipc_server_t* server, int status) {
+  (void) server;
+  errors++;
+  last_error = status;
+}
+
+/* One client comes to a server whose n-th allocation from then on fails; it
+ * gets in all the same, or the server says why not. Returns whether there were
+ * so many. */
+static int run_turned_away(int64_t n) {
+  ipc_server_stats_t stats;
+  ipc_allocator_t usual;
+  test_memory_t theirs;
+  pair_t pair;
+  int has_failed;
+
+  memset(&memory, 0, sizeof(memory));
+  memset(&theirs, 0, sizeof(theirs));
+  errors = last_error = 0;
+  use_memory(&pair);
+  usual = test_allocator(&theirs);
+  ipc_client_options_set_allocator(&pair.client_options, &usual);
+  ipc_server_options_on_error(&pair.server_options, keep_error);
+  pair.client.stays = 1;
+  pair_listen(&pair);
+  memory.fail_from = memory.calls + n;
+  memory.fail_to = memory.fail_from + 1;
+  pair_connect(&pair);
+  run_until(&pair.client.connects, 1);
+  has_failed = memory.calls >= memory.fail_from;
+  if (pair.client.connect_status != 0) {
+    assert_true(has_failed);
+    assert_int_equal(errors, 1);
+    assert_int_equal(last_error, UV_ENOMEM);
+  } else {
+    run_until(&pair.accepted.opens, 1);
+    assert_int_equal(errors, 0);
+  }
+  assert_int_equal(ipc_server_stats(pair.server, &stats), 0);
+  assert_int_equal(stats.accept_errors, errors);
+  pair_finish(&pair);
+  assert_int_equal(memory.blocks, 0);
+  assert_int_equal(theirs.blocks, 0);
+  return has_failed;
+}
+
+static void test_turned_away(void** state) {
+  int64_t n = 1;
+
+  (void) state;
+  while (run_turned_away(n)) n++;
+  assert_true(n > 2); /* a channel, and its hello */
+}
+
 /* ---- The steady state --------------------------------------------------- */
 
 static void echo_borrowed(side_t* side, const void* data, size_t size) {
@@ -312,10 +369,10 @@ static void test_idle_channels(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
-      TEST(test_one_fails),    TEST(test_some_fail),
-      TEST(test_all_fail),     TEST(test_steady_small),
-      TEST(test_steady_large), TEST(test_idle_channels),
-      TEST(test_one_callback),
+      TEST(test_one_fails),     TEST(test_some_fail),
+      TEST(test_all_fail),      TEST(test_turned_away),
+      TEST(test_steady_small),  TEST(test_steady_large),
+      TEST(test_idle_channels), TEST(test_one_callback),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);

@@ -1,6 +1,7 @@
 /* POSIX: descriptors of every kind, the flags of a pair's descriptors, packets
- * that two descriptors take from one socket, and writes to a pipe that nobody
- * reads, in every state that SIGPIPE can be in. */
+ * that two descriptors take from one socket, a descriptor that two channels are
+ * to have, and writes to a pipe that nobody reads, in every state that SIGPIPE
+ * can be in. */
 #include "harness.h"
 
 #include "pair.h"
@@ -306,6 +307,72 @@ static void test_later_packet(void** state) {
   close_robbed();
 }
 
+/* ---- A descriptor that two channels are to have -------------------------- */
+
+static int twice[2];
+static side_t first;
+static side_t second;
+static side_t other; /* the other end */
+
+static void open_raw(int fd, side_t* side) {
+  ipc_channel_options_t options;
+
+  memset(side, 0, sizeof(*side));
+  side_options(&options);
+  ipc_channel_options_set_framing(&options, IPC_CHANNEL_FRAMING_RAW);
+  assert_int_equal(
+      ipc_channel_open(test_loop(), &options, fd, side, &side->channel), 0);
+}
+
+static void open_first(void) {
+  assert_int_equal(ipc_pair_create(IPC_PAIR_DUPLEX, 0, twice), 0);
+  open_raw(twice[0], &first);
+  open_raw(twice[1], &other);
+}
+
+/* One hears that the descriptor isn't its own, and goes; the other has it
+ * still. */
+static void finish_with_one(side_t* has, side_t* has_not) {
+  run_until(&has_not->connects, 1);
+  assert_int_equal(has_not->connect_status, UV_EEXIST);
+  run_until(&has_not->closes, 1);
+  assert_true(test_handle_is_open(twice[0]));
+  assert_int_equal(side_send(has, "ping", 4), 0);
+  assert_int_equal(side_send(&other, "pong", 4), 0);
+  run_until(&other.messages, 1);
+  run_until(&has->messages, 1);
+  assert_int_equal(has->connect_status, 0);
+  assert_int_equal(has->ends + other.ends, 0);
+  side_close(has);
+  run_until(&has->closes, 1);
+  side_close(&other);
+  test_run();
+  side_free(has);
+  side_free(has_not);
+  side_free(&other);
+}
+
+static void test_opened_twice(void** state) {
+  (void) state;
+  open_first();
+  run_until(&first.opens, 1);
+  open_raw(twice[0], &second);
+  finish_with_one(&first, &second);
+}
+
+/* Before the loop has run nobody has it, and either may get it. */
+static void test_opened_twice_at_once(void** state) {
+  (void) state;
+  open_first();
+  open_raw(twice[0], &second);
+  while (first.connects == 0 || second.connects == 0) test_turn();
+  if (first.opens > 0) {
+    finish_with_one(&first, &second);
+  } else {
+    finish_with_one(&second, &first);
+  }
+}
+
 /* ---- SIGPIPE ------------------------------------------------------------ */
 
 typedef struct writer_s {
@@ -508,6 +575,7 @@ int main(int argc, char** argv) {
       TEST(test_later_packet),   TEST(test_duplicate),
       TEST(test_failure),        TEST(test_no_signal),
       TEST(test_pending_signal), TEST(test_default_action),
+      TEST(test_opened_twice),   TEST(test_opened_twice_at_once),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), roles);
