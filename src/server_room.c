@@ -157,6 +157,7 @@ void ipc__server_lost(ipc_channel_t* channel) {
     server->dead_instances++;
     server->ending_instances += channel->has_instance;
   }
+  wake_oldest(server); /* whose turn it was may be the one that has gone */
   ipc__server_update_listening(server);
 }
 

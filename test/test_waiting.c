@@ -27,14 +27,14 @@ static uint64_t waiting(void) {
 
 /* The first has the only instance, the others wait, each there before the next
  * comes. A raw client may speak while it waits. */
-static void open_with_waiting(void) {
+static void open_with_waiting(int is_raw) {
   int i;
 
   memset(clients, 0, sizeof(clients));
   memset(served, 0, sizeof(served));
   served_count = 0;
   pair_init(&pair);
-  pair_raw(&pair);
+  if (is_raw) pair_raw(&pair);
   pair.next_side = next_served;
   ipc_server_options_set_max_instances(&pair.server_options, 1);
   ipc_server_options_set_waiting_instances(&pair.server_options, CLIENTS);
@@ -90,7 +90,7 @@ static void test_younger_one_is_served(void** state) {
   int i;
 
   (void) state;
-  open_with_waiting();
+  open_with_waiting(1);
   served[0].on_sent = drop;
   assert_int_equal(uv_prepare_init(test_loop(), &prepare), 0);
   say_number(CLIENTS - 1);
@@ -107,9 +107,29 @@ static void test_younger_one_is_served(void** state) {
   finish();
 }
 
+static void drop_first(uv_async_t* async) {
+  drop(&served[0]);
+  uv_close((uv_handle_t*) async, NULL);
+}
+
+/* It is the turn of one who leaves in that moment, for the same poll finds what
+ * makes room and that he has gone: the next one has it. */
+static void test_next_one_leaves(void** state) {
+  uv_async_t async;
+
+  (void) state;
+  open_with_waiting(0);
+  assert_int_equal(uv_async_init(test_loop(), &async, drop_first), 0);
+  assert_int_equal(uv_async_send(&async), 0);
+  drop(&clients[1]);
+  run_until(&clients[2].opens, 1);
+  finish();
+}
+
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
       TEST(test_younger_one_is_served),
+      TEST(test_next_one_leaves),
   };
 
   return test_main(argc, argv, tests, TEST_COUNT(tests), NULL);
