@@ -3,6 +3,10 @@
  * other (channel_pull.c), whose number on the wire finds it again. */
 #include "channel.h"
 
+/* So many may wait to be told that nobody takes their requests, however low the
+ * queue's limit is. */
+#define LEAST_REFUSALS 1000
+
 /* ---- Our calls ---------------------------------------------------------- */
 
 static int check_call(const ipc_channel_t* channel, size_t size) {
@@ -120,6 +124,17 @@ int ipc_channel_reply(ipc_channel_t* channel,
   return err;
 }
 
+/* Who calls without reading isn't to fill our memory. What else waits to be
+ * sent, were it one large message, is no reason to leave a caller waiting. */
+static int has_refused_enough(const ipc_channel_t* channel) {
+  size_t count = channel->traffic->queue.records.count;
+  size_t each = IPC__WIRE_HEADER_BYTES + IPC__WIRE_REPLY_BYTES;
+
+  return count > LEAST_REFUSALS &&
+         count > channel->hub->settings.max_queue_bytes / each &&
+         ipc__channel_is_over(channel);
+}
+
 int ipc__channel_on_request(ipc_channel_t* channel,
                             const uint8_t* payload,
                             size_t size) {
@@ -129,9 +144,8 @@ int ipc__channel_on_request(ipc_channel_t* channel,
   if (channel->state != IPC__OPEN) return 0;
   channel->received++;
   if (on_request == NULL) {
-    /* Where that can't be sent, the caller's deadline says it; and who calls
-     * without reading isn't to fill our memory. */
-    if (!ipc__channel_is_full(channel, 0)) {
+    /* Where that can't be sent, the caller's deadline says it. */
+    if (!has_refused_enough(channel)) {
       reply(channel, call, IPC__REPLY_NOBODY, NULL, 0);
     }
     return 0;

@@ -252,7 +252,8 @@ static int start_reading(ipc_channel_t* channel) {
   return err;
 }
 
-/* What a client that waits for its turn may send ahead, and its next read. */
+/* What a client that waits for its turn, or one of whose requests does, may
+ * send ahead, and its next read. */
 #define WAITING_BYTES (IPC__HUB_READ_MAX - 2 * IPC__HUB_READ_MIN)
 
 /* Nothing can be read, not even that the peer has gone. */
@@ -277,6 +278,9 @@ static int wants_reading(const ipc_channel_t* channel) {
     case IPC__CLOSING:
       return 1;
     case IPC__OPEN:
+      /* Some more, so that one who has been stopped is missed. */
+      if (channel->is_overasked && !channel->is_paused)
+        return channel->traffic->kept.size <= WAITING_BYTES;
       if (channel->is_holding || channel->is_overasked) return 0;
       return !channel->is_paused || ipc__channel_is_pulled(channel);
     default:

@@ -226,7 +226,8 @@ void ipc__client_attempt(ipc_channel_t* channel) {
 
 int ipc__client_reconnects(const ipc_channel_t* channel) {
   return channel->client != NULL && channel->client->reconnect_first_ms > 0 &&
-         !channel->fin_queued && !channel->close_due;
+         channel->state < IPC__CLOSING && !channel->fin_queued &&
+         !channel->close_due;
 }
 
 int ipc__client_lost(ipc_channel_t* channel, int status) {

@@ -117,10 +117,11 @@ static void let_in(ipc_channel_t* channel) {
  * will be free with the close of its channel, which is mostly a turn away. */
 static int may_wait(const ipc_channel_t* channel) {
   const ipc_server_t* server = channel->server;
+  uint64_t places = ipc__server_waiting_instances(server);
 
-  return !ipc__channel_is_native(channel) ||
-         server->waiting < (uint64_t) ipc__server_waiting_instances(server) +
-                               server->ending_instances;
+  if (!ipc__channel_is_native(channel)) return 1;
+  if (!has_free_instance(server)) places += server->ending_instances;
+  return server->waiting < places;
 }
 
 void ipc__server_greeted(ipc_channel_t* channel) {

@@ -430,6 +430,22 @@ static void test_nobody_answers(void** state) {
   finish_clean();
 }
 
+/* However much lies in front of it. */
+static void test_nobody_answers_late(void** state) {
+  static uint8_t large[8 << 20];
+  call_t call = {0};
+
+  (void) state;
+  prepare();
+  ipc_server_options_on_request(&pair.server_options, NULL);
+  pair_open(&pair);
+  assert_int_equal(side_lend(&pair.accepted, large, sizeof(large)), 0);
+  call_peer(&call, &pair.client, 1, FOREVER);
+  ends_with(&call, UV_ENOSYS);
+  run_until(&pair.client.messages, 1);
+  finish_clean();
+}
+
 static void test_timeout(void** state) {
   static const int timeouts[] = {120, 40, 80};
   call_t calls[3] = {{0}};
@@ -831,6 +847,7 @@ int main(int argc, char** argv) {
       TEST(test_sizes),
       TEST(test_refused_calls),
       TEST(test_nobody_answers),
+      TEST(test_nobody_answers_late),
       TEST(test_timeout),
       TEST(test_late_reply),
       TEST(test_reply_twice),

@@ -23,6 +23,11 @@ static side_t* good_first(pair_t* pair) {
 
 static int ends_first;
 static ipc_request_cb on_request;
+static int heartbeat_ms;
+
+/* Of the queue, by default. */
+#define LIMIT (1u << 20)
+#define REQUESTS 5000
 
 static void opened(side_t* side) {
   if (ends_first) assert_int_equal(ipc_channel_end(side->channel), 0);
@@ -46,6 +51,10 @@ static void open_good(pair_t* pair) {
   ipc_server_options_set_handshake_timeout(&pair->server_options, HANDSHAKE_MS);
   ipc_server_options_on_request(&pair->server_options, on_request);
   on_request = NULL;
+  if (heartbeat_ms != 0) {
+    ipc_server_options_set_heartbeat(&pair->server_options, heartbeat_ms);
+  }
+  heartbeat_ms = 0;
   pair_open(pair);
   pair_raw_client(pair);
 }
@@ -376,7 +385,6 @@ static void test_ping_flood(void** state) {
 /* Requests without end to a server that answers none of them, and nobody reads
  * what it says to that: its queue keeps to its limit. */
 static void test_request_flood(void** state) {
-  enum { LIMIT = 1 << 20 }; /* the default */
   pair_t pair;
   size_t i;
 
@@ -415,18 +423,14 @@ static void answer(ipc_channel_t* channel,
       ipc_channel_reply(channel, request, nothing, sizeof(nothing)), 0);
 }
 
-/* Requests without end, and nobody reads the answers: the server takes no more
- * than its queue has room for, and the others when there is some again. */
-static void test_unread_answers(void** state) {
-  enum { LIMIT = 1 << 20, REQUESTS = 5000 };
-  pair_t pair;
+/* Many requests of one who doesn't read the answers, which fill the queue. */
+static void ask_without_reading(pair_t* pair) {
   int i;
 
-  (void) state;
   answered = 0;
   on_request = answer;
-  open_good(&pair);
-  connect_bad(&pair);
+  open_good(pair);
+  connect_bad(pair);
   begin();
   bytes[6] = 2; /* features: calls */
   assert_int_equal(side_send(&bad, bytes, size), 0);
@@ -434,7 +438,29 @@ static void test_unread_answers(void** state) {
   assert_int_equal(ipc_channel_pause(bad.channel), 0);
   for (size = 0, i = 0; i < REQUESTS; i++) add_request();
   assert_int_equal(side_lend(&bad, bytes, size), 0);
-  while (stats_of(&pair).bytes_queued < LIMIT) test_turn();
+  while (stats_of(pair).bytes_queued < LIMIT) test_turn();
+}
+
+/* He is missed all the same when nothing more comes from him. */
+static void test_unread_answers_of_a_wedged_one(void** state) {
+  pair_t pair;
+
+  (void) state;
+  heartbeat_ms = 500;
+  ask_without_reading(&pair);
+  run_until(&victim.ends, 1);
+  assert_int_equal(victim.end_status, UV_ETIMEDOUT);
+  assert_int_equal(ipc_channel_resume(bad.channel), 0);
+  finish_good(&pair);
+}
+
+/* Requests without end, and nobody reads the answers: the server takes no more
+ * than its queue has room for, and the others when there is some again. */
+static void test_unread_answers(void** state) {
+  pair_t pair;
+
+  (void) state;
+  ask_without_reading(&pair);
   test_run_for(50);
   assert_true(stats_of(&pair).bytes_queued <= LIMIT + MAX_BYTES + 16);
   assert_true(answered < REQUESTS);
@@ -508,6 +534,7 @@ int main(int argc, char** argv) {
       TEST(test_ping_flood),
       TEST(test_request_flood),
       TEST(test_unread_answers),
+      TEST(test_unread_answers_of_a_wedged_one),
       TEST(test_announced_frame),
   };
 

@@ -80,6 +80,26 @@ static void finish(void) {
   for (i = 0; i < accepted_count; i++) side_free(&accepted[i]);
 }
 
+/* There is no other connection for one that closes. */
+static void test_loss_in_a_close(void** state) {
+  static uint8_t block[64 << 10];
+
+  (void) state;
+  prepare();
+  pair_raw(&pair);
+  ipc_client_options_set_close_timeout(&pair.client_options,
+                                       IPC_CHANNEL_INFINITE);
+  open_pair();
+  assert_int_equal(ipc_channel_pause(accepted[0].channel), 0);
+  while (side_lend(&pair.client, block, sizeof(block)) == 0) test_turn();
+  side_close(&pair.client);
+  test_turn();
+  break_off();
+  run_until(&pair.client.closes, 1);
+  assert_true(pair.client.result.unsent > 0);
+  finish();
+}
+
 /* ---- Who doesn't read --------------------------------------------------- */
 
 static ipc_channel_info_t info(void) {
@@ -208,6 +228,7 @@ static void test_close_after_end_when_lost(void** state) {
 
 int main(int argc, char** argv) {
   static const struct CMUnitTest tests[] = {
+      TEST(test_loss_in_a_close),
       TEST(test_message_taken_late),
       TEST(test_outbound),
       TEST(test_end_when_lost),
