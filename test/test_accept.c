@@ -717,30 +717,6 @@ static void test_never_more_than_instances(void** state) {
   run_churn(1, 0);
 }
 
-/* A channel that is yet to be closed makes nobody wait where instances are not
- * what is lacking. */
-static void test_dead_one_holds_no_place(void** state) {
-  (void) state;
-  prepare();
-  ipc_server_options_set_waiting_instances(&pair.server_options, 0);
-  ipc_client_options_set_wait_for_instance(&pair.client_options, 0);
-  pair_listen(&pair);
-  accept_into(&taken[0], IPC_CHANNEL_INFINITE);
-  taken[0].stays = 1;
-  pair_connect_side(&pair, &clients[0]);
-  run_until(&taken[0].opens, 1);
-  assert_int_equal(ipc_channel_disconnect(clients[0].channel), 0);
-  run_until(&taken[0].ends, 1);
-  accept_into(&taken[1], IPC_CHANNEL_INFINITE);
-  pair_connect_side(&pair, &clients[1]);
-  pair_connect_side(&pair, &clients[2]);
-  run_until(&clients[1].connects, 1);
-  run_until(&clients[2].connects, 1);
-  assert_int_equal(clients[1].connect_status + clients[2].connect_status,
-                   UV_EBUSY);
-  finish();
-}
-
 /* ---- The waiting room --------------------------------------------------- */
 
 /* One instance, so many places to wait; whoever comes then is told "busy". */
@@ -1032,7 +1008,6 @@ int main(int argc, char** argv) {
       TEST(test_close_frees),
       TEST(test_close_frees_raw),
       TEST(test_never_more_than_instances),
-      TEST(test_dead_one_holds_no_place),
       TEST(test_no_places),
       TEST(test_one_place),
       TEST(test_some_places),
