@@ -106,32 +106,36 @@ static int play_stubborn(int argc, char** argv) {
   return play_sleep(argc, argv);
 }
 
-/* Detached, since on Windows libuv has children end with their parent. */
-static int leave(const char* role) {
+/* This program once more, detached, since on Windows libuv has children end
+ * with their parent. args[0] is filled in. 0: it runs. */
+static int spawn_detached(char* args[], uv_stdio_container_t stdio[3]) {
   uv_process_options_t options;
-  uv_stdio_container_t stdio[3];
   static uv_process_t process;
   char path[1024];
   size_t size = sizeof(path);
-  char* args[3] = {path, (char*) role, NULL};
-  int i;
 
-  write_text(1, "left");
-  if (uv_exepath(path, &size) != 0) return FAILED_STATUS;
+  if (uv_exepath(path, &size) != 0) return -1;
+  args[0] = path;
   memset(&options, 0, sizeof(options));
-  for (i = 0; i < 3; i++) {
-    stdio[i].flags = UV_INHERIT_FD;
-    stdio[i].data.fd = i;
-  }
   options.file = path;
   options.args = args;
   options.stdio = stdio;
   options.stdio_count = 3;
   options.flags = UV_PROCESS_DETACHED;
-  if (uv_spawn(uv_default_loop(), &process, &options) != 0) {
-    return FAILED_STATUS;
+  return uv_spawn(uv_default_loop(), &process, &options);
+}
+
+static int leave(const char* role) {
+  uv_stdio_container_t stdio[3];
+  char* args[3] = {NULL, (char*) role, NULL};
+  int i;
+
+  write_text(1, "left");
+  for (i = 0; i < 3; i++) {
+    stdio[i].flags = UV_INHERIT_FD;
+    stdio[i].data.fd = i;
   }
-  return PARENT_STATUS;
+  return spawn_detached(args, stdio) == 0 ? PARENT_STATUS : FAILED_STATUS;
 }
 
 static int play_parent(int argc, char** argv) {
@@ -283,19 +287,13 @@ static int play_mourn(int argc, char** argv) {
 
 /* Leaves one behind whose streams have nobody else at their other ends. */
 static int play_bereave(int argc, char** argv) {
-  uv_process_options_t options;
   uv_stdio_container_t stdio[3];
-  static uv_process_t process;
   static uv_pipe_t pipes[2];
-  char path[1024];
-  size_t size = sizeof(path);
-  char* args[4] = {path, "mourn", "lines", NULL};
+  char* args[4] = {NULL, "mourn", "lines", NULL};
   int i;
 
   (void) argc;
   (void) argv;
-  if (uv_exepath(path, &size) != 0) return FAILED_STATUS;
-  memset(&options, 0, sizeof(options));
   for (i = 0; i < 2; i++) {
     uv_pipe_init(uv_default_loop(), &pipes[i], 0);
     stdio[i].flags =
@@ -304,14 +302,7 @@ static int play_bereave(int argc, char** argv) {
   }
   stdio[2].flags = UV_INHERIT_FD;
   stdio[2].data.fd = 2;
-  options.file = path;
-  options.args = args;
-  options.stdio = stdio;
-  options.stdio_count = 3;
-  options.flags = UV_PROCESS_DETACHED;
-  if (uv_spawn(uv_default_loop(), &process, &options) != 0) {
-    return FAILED_STATUS;
-  }
+  if (spawn_detached(args, stdio) != 0) return FAILED_STATUS;
   return play_sleep(0, NULL);
 }
 

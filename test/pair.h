@@ -73,6 +73,9 @@ void pair_listen(pair_t* pair);
 void pair_connect(pair_t* pair);
 /* Both, and runs until both sides are open. */
 void pair_open(pair_t* pair);
+/* The same, with a client that comes first: it is told that nobody is there,
+ * and then waits until somebody is. */
+void pair_wait_for_server(pair_t* pair);
 /* The callbacks alone, into builders for another name. */
 void pair_fill(pair_t* pair);
 /* A builder of a channel without a name, with all callbacks; `data` is the

@@ -29,6 +29,9 @@ static int heartbeat_ms;
 #define LIMIT (1u << 20)
 #define REQUESTS 5000
 
+/* Of the hello's features. */
+#define CALLS 2
+
 static void opened(side_t* side) {
   if (ends_first) assert_int_equal(ipc_channel_end(side->channel), 0);
 }
@@ -356,6 +359,17 @@ static void add_request(void) {
   size += test_put_frame(bytes + size, 0x83, "\x01\x00\x00\x00", 4);
 }
 
+/* One who has said a good hello, and doesn't read. `features` as in the hello.
+ */
+static void connect_deaf(pair_t* pair, uint8_t features) {
+  connect_bad(pair);
+  begin();
+  bytes[6] = features;
+  assert_int_equal(side_send(&bad, bytes, size), 0);
+  run_until(&victim.opens, 1);
+  assert_int_equal(ipc_channel_pause(bad.channel), 0);
+}
+
 /* PINGs without end, and nobody reads the PONGs. */
 static void test_ping_flood(void** state) {
   int64_t before;
@@ -364,11 +378,7 @@ static void test_ping_flood(void** state) {
 
   (void) state;
   open_good(&pair);
-  connect_bad(&pair);
-  begin();
-  assert_int_equal(side_send(&bad, bytes, size), 0);
-  run_until(&victim.opens, 1);
-  assert_int_equal(ipc_channel_pause(bad.channel), 0);
+  connect_deaf(&pair, 0);
   before = memory.bytes;
   memory.peak = 0;
   for (size = 0; size + 16 < sizeof(bytes);) add(0x01, "pingping");
@@ -390,12 +400,7 @@ static void test_request_flood(void** state) {
 
   (void) state;
   open_good(&pair);
-  connect_bad(&pair);
-  begin();
-  bytes[6] = 2; /* features: calls */
-  assert_int_equal(side_send(&bad, bytes, size), 0);
-  run_until(&victim.opens, 1);
-  assert_int_equal(ipc_channel_pause(bad.channel), 0);
+  connect_deaf(&pair, CALLS);
   for (size = 0; size + 12 < sizeof(bytes);) add_request();
   for (i = 0; i < 100; i++) {
     assert_int_equal(side_lend(&bad, bytes, size), 0);
@@ -430,12 +435,7 @@ static void ask_without_reading(pair_t* pair) {
   answered = 0;
   on_request = answer;
   open_good(pair);
-  connect_bad(pair);
-  begin();
-  bytes[6] = 2; /* features: calls */
-  assert_int_equal(side_send(&bad, bytes, size), 0);
-  run_until(&victim.opens, 1);
-  assert_int_equal(ipc_channel_pause(bad.channel), 0);
+  connect_deaf(pair, CALLS);
   for (size = 0, i = 0; i < REQUESTS; i++) add_request();
   assert_int_equal(side_lend(&bad, bytes, size), 0);
   while (stats_of(pair).bytes_queued < LIMIT) test_turn();

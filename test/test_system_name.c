@@ -103,19 +103,7 @@ static void test_wait_for_server(void** state) {
 
   (void) state;
   prepare(&pair);
-  pair_connect(&pair);
-  run_until(&pair.client.connects, 1);
-  assert_int_equal(pair.client.connect_status, UV_ENOENT);
-  run_until(&pair.client.closes, 1);
-  side_free(&pair.client);
-  memset(&pair.client, 0, sizeof(pair.client));
-  ipc_client_options_set_wait_for_server(&pair.client_options, 1);
-  pair_connect(&pair);
-  test_run_for(30);
-  assert_int_equal(pair.client.connects, 0);
-  pair_listen(&pair);
-  run_until(&pair.client.opens, 1);
-  run_until(&pair.accepted.opens, 1);
+  pair_wait_for_server(&pair);
   pair_finish(&pair);
 }
 
